@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/seq/record.h>
+
+G_BEGIN_DECLS
+
+/* A block: the bytes of some thousand records and their table, in memory that is recycled.
+ *
+ * Fresh memory is the hidden cost of reading (the kernel zeroes every page at its first touch),
+ * so blocks come from a pool: the bytes lie in an arena of huge pages where the kernel has them,
+ * and go back to the pool with the last reference. Blocks and pools are reference-counted and
+ * thread-safe; a block keeps its pool alive, so it may outlive whoever made the pool. What a block
+ * holds is changed only by the one who acquired it, before it shares it. */
+
+typedef struct _SeqBlockPool SeqBlockPool;
+typedef struct _SeqBlock SeqBlock;
+
+/* Readable and writable bytes behind the capacity, so that copying loops may work in steps of up
+ * to 64 bytes and write past the end of what they copy. */
+#define SEQ_BLOCK_SLACK 64
+
+struct _SeqBlock
+{
+  guint8 *data;
+  gsize size;                   /* bytes in use */
+  gsize capacity;               /* bytes there, slack not counted */
+  GstSeqRecord *records;
+  guint n_records;
+  guint records_capacity;
+
+  /*< private >*/
+  gint refs;
+  gsize mapped;
+  SeqBlockPool *pool;
+};
+
+/* `capacity`: bytes of a fresh block; `max_free`: blocks that are kept for reuse at most. */
+SeqBlockPool *seq_block_pool_new (gsize capacity, guint max_free);
+SeqBlockPool *seq_block_pool_ref (SeqBlockPool * pool);
+void seq_block_pool_unref (SeqBlockPool * pool);
+
+/* An empty block, with the pool's capacity; NULL when the system has no memory. */
+SeqBlock *seq_block_pool_acquire (SeqBlockPool * pool);
+
+SeqBlock *seq_block_ref (SeqBlock * block);
+void seq_block_unref (SeqBlock * block);
+
+/* Gives the block room for `capacity` bytes in all; what is in use is kept. FALSE when the system
+ * has no memory; the block is unchanged then. Only for a block that nobody shares. */
+gboolean seq_block_grow (SeqBlock * block, gsize capacity);
+
+/* Room for one more entry in the table. The entry is not set and not counted yet. */
+GstSeqRecord *seq_block_reserve_record (SeqBlock * block);
+
+G_END_DECLS

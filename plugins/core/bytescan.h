@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* Copying and searching loops of the parser: they go 16 bytes at a time until a byte stops them,
+ * and copy and test in the same pass. Output needs 16 writable bytes behind what is copied. */
+
+/* stops a sequence or quality line: blanks, line ends, control bytes */
+static inline gboolean
+seq_byte_is_space (guint8 byte)
+{
+  return byte <= ' ' || byte == 0x7f;
+}
+
+/* stops a header line: line ends, the zero byte, and what stands between them */
+static inline gboolean
+seq_byte_is_break (guint8 byte)
+{
+  return byte <= '\r';
+}
+
+#ifdef __SSE2__
+static inline guint
+seq_space_mask (__m128i v)
+{
+  /* unsigned v <= 0x20 is min (v, 0x20) == v */
+  __m128i space = _mm_cmpeq_epi8 (_mm_min_epu8 (v, _mm_set1_epi8 (' ')), v);
+
+  return _mm_movemask_epi8 (_mm_or_si128 (space, _mm_cmpeq_epi8 (v, _mm_set1_epi8 (0x7f))));
+}
+
+static inline guint
+seq_break_mask (__m128i v)
+{
+  return _mm_movemask_epi8 (_mm_cmpeq_epi8 (_mm_min_epu8 (v, _mm_set1_epi8 ('\r')), v));
+}
+#endif
+
+/* Copies from *src to out up to the first byte that is a space or to end; moves *src there and
+ * returns the number of bytes copied. */
+static inline gsize
+seq_copy_until_space (const guint8 ** src, const guint8 * end, guint8 * out)
+{
+  const guint8 *in = *src;
+  gsize n = 0, size = end - in;
+
+#ifdef __SSE2__
+  for (; size - n >= 16; n += 16) {
+    __m128i v = _mm_loadu_si128 ((const __m128i *) (in + n));
+    guint mask = seq_space_mask (v);
+
+    _mm_storeu_si128 ((__m128i *) (out + n), v);
+    if (mask != 0) {
+      n += __builtin_ctz (mask);
+      *src = in + n;
+      return n;
+    }
+  }
+#endif
+  for (; n < size && !seq_byte_is_space (in[n]); n++)
+    out[n] = in[n];
+  *src = in + n;
+  return n;
+}
+
+/* The same up to the first break. */
+static inline gsize
+seq_copy_until_break (const guint8 ** src, const guint8 * end, guint8 * out)
+{
+  const guint8 *in = *src;
+  gsize n = 0, size = end - in;
+
+#ifdef __SSE2__
+  for (; size - n >= 16; n += 16) {
+    __m128i v = _mm_loadu_si128 ((const __m128i *) (in + n));
+    guint mask = seq_break_mask (v);
+
+    _mm_storeu_si128 ((__m128i *) (out + n), v);
+    if (mask != 0) {
+      n += __builtin_ctz (mask);
+      *src = in + n;
+      return n;
+    }
+  }
+#endif
+  for (; n < size && !seq_byte_is_break (in[n]); n++)
+    out[n] = in[n];
+  *src = in + n;
+  return n;
+}
+
+/* The first break in in … end, or end. */
+static inline const guint8 *
+seq_find_break (const guint8 * in, const guint8 * end)
+{
+#ifdef __SSE2__
+  for (; end - in >= 16; in += 16) {
+    guint mask = seq_break_mask (_mm_loadu_si128 ((const __m128i *) in));
+
+    if (mask != 0)
+      return in + __builtin_ctz (mask);
+  }
+#endif
+  while (in < end && !seq_byte_is_break (*in))
+    in++;
+  return in;
+}

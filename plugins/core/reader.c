@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "reader.h"
+
+/* blocks kept for reuse: what a pipeline with a few queues has in flight */
+#define MAX_FREE_BLOCKS 8
+
+struct _SeqReader
+{
+  SeqBlockPool *pool;
+  SeqFastx *parser;
+  SeqInflate *inflate;
+  const guint8 *plain;          /* inflated bytes that are not parsed yet */
+  gsize n_plain;
+  GError *error;                /* waits until the records before it are given out */
+};
+
+SeqReader *
+seq_reader_new (const SeqFastxConfig * config, guint n_threads)
+{
+  SeqReader *self = g_new0 (SeqReader, 1);
+
+  self->pool = seq_block_pool_new (config->block_size + SEQ_FASTX_PIECE, MAX_FREE_BLOCKS);
+  self->parser = seq_fastx_new (config, self->pool);
+  self->inflate = seq_inflate_new (n_threads);
+  return self;
+}
+
+void
+seq_reader_free (SeqReader * self)
+{
+  g_clear_error (&self->error);
+  seq_fastx_free (self->parser);
+  seq_inflate_free (self->inflate);
+  seq_block_pool_unref (self->pool);
+  g_free (self);
+}
+
+void
+seq_reader_reset (SeqReader * self)
+{
+  g_clear_error (&self->error);
+  seq_fastx_reset (self->parser);
+  seq_reader_begin_file (self);
+}
+
+void
+seq_reader_begin_file (SeqReader * self)
+{
+  seq_inflate_reset (self->inflate);
+  self->plain = NULL;
+  self->n_plain = 0;
+}
+
+void
+seq_reader_feed (SeqReader * self, const guint8 * data, gsize size)
+{
+  seq_inflate_feed (self->inflate, data, size);
+}
+
+void
+seq_reader_finish_input (SeqReader * self)
+{
+  seq_inflate_finish_input (self->inflate);
+}
+
+/* Parses one piece, so that at most two blocks become ready before they are asked for. */
+static void
+parse_some (SeqReader * self)
+{
+  gsize n = MIN (self->n_plain, SEQ_FASTX_PIECE);
+  const guint8 *data = self->plain;
+
+  self->plain += n;
+  self->n_plain -= n;
+  seq_fastx_push (self->parser, data, n, &self->error);
+}
+
+static SeqReaderStatus
+report_error (SeqReader * self, SeqBlock ** block, GError ** error)
+{
+  *block = seq_fastx_flush (self->parser);
+  if (*block)
+    return SEQ_READER_BLOCK;
+  g_propagate_error (error, g_steal_pointer (&self->error));
+  return SEQ_READER_ERROR;
+}
+
+SeqReaderStatus
+seq_reader_next (SeqReader * self, SeqBlock ** block, GError ** error)
+{
+  for (;;) {
+    if ((*block = seq_fastx_pop (self->parser)))
+      return SEQ_READER_BLOCK;
+    if (self->error)
+      return report_error (self, block, error);
+    if (seq_fastx_is_done (self->parser))
+      return SEQ_READER_FILE_END;
+    if (self->n_plain > 0) {
+      parse_some (self);
+      continue;
+    }
+    switch (seq_inflate_next (self->inflate, &self->plain, &self->n_plain, &self->error)) {
+      case SEQ_INFLATE_DATA:
+      case SEQ_INFLATE_ERROR:
+        break;
+      case SEQ_INFLATE_NEED_INPUT:
+        self->n_plain = 0;
+        return SEQ_READER_NEED_INPUT;
+      case SEQ_INFLATE_END:
+        self->n_plain = 0;
+        if (seq_fastx_finish (self->parser, &self->error))
+          return SEQ_READER_FILE_END;
+        break;
+    }
+  }
+}
+
+SeqBlock *
+seq_reader_flush (SeqReader * self)
+{
+  return seq_fastx_flush (self->parser);
+}
+
+gboolean
+seq_reader_is_done (SeqReader * self)
+{
+  return seq_fastx_is_done (self->parser);
+}
+
+SeqFastx *
+seq_reader_get_parser (SeqReader * self)
+{
+  return self->parser;
+}
+
+SeqInflate *
+seq_reader_get_inflate (SeqReader * self)
+{
+  return self->inflate;
+}

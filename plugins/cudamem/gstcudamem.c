@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <gst/gst.h>
+
+static gboolean
+plugin_init (GstPlugin * plugin)
+{
+  return TRUE;
+}
+
+#define PACKAGE "gst-seq"
+GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, cudamem,
+    "Prefetch queue in pinned memory and watch over GPU memory", plugin_init, PACKAGE_VERSION,
+    "LGPL", "gst-seq", "https://github.com/gst-seq")

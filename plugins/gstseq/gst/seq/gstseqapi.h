@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/gst.h>
+
+/* Marks what gstseq-1.0 exports; everything else in the library is hidden. */
+#if defined (__GNUC__) && !defined (__GI_SCANNER__)
+#define GST_SEQ_API __attribute__ ((visibility ("default"))) extern
+#else
+#define GST_SEQ_API extern
+#endif
