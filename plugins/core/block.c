@@ -7,6 +7,8 @@
 #define HUGE_PAGE ((gsize) 2 << 20)
 #define FIRST_RECORDS 4096
 
+G_STATIC_ASSERT (sizeof (GstSeqRecord) == 32);
+
 struct _SeqBlockPool
 {
   gint refs;

@@ -14,6 +14,22 @@ gst_seq_memory_stats_get_type (void)
             (GBoxedCopyFunc) gst_seq_memory_stats_copy, (GBoxedFreeFunc) gst_seq_memory_stats_free));
   return type;
 }
+
+static void
+gst_seq_memory_provider_default_init (GstSeqMemoryProviderInterface * iface)
+{
+}
+
+/**
+ * gst_seq_memory_stats_init:
+ * @stats: statistics
+ *
+ * Sets every field to %GST_SEQ_MEMORY_UNKNOWN.
+ */
+void
+gst_seq_memory_stats_init (GstSeqMemoryStats * stats)
+{
+  stats->allocated = stats->reserved = stats->peak = GST_SEQ_MEMORY_UNKNOWN;
   stats->releasable = stats->free = stats->total = GST_SEQ_MEMORY_UNKNOWN;
 }
 

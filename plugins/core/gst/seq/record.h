@@ -39,6 +39,4 @@ struct _GstSeqRecord
   guint32 flags;
 };
 
-G_STATIC_ASSERT (sizeof (GstSeqRecord) == 32);
-
 G_END_DECLS

@@ -4,7 +4,7 @@
 #include <gst/gst.h>
 
 /* Marks what gstseq-1.0 exports; everything else in the library is hidden. */
-#if defined (__GNUC__) && !defined (__GI_SCANNER__)
+#ifdef __GNUC__
 #define GST_SEQ_API __attribute__ ((visibility ("default"))) extern
 #else
 #define GST_SEQ_API extern
