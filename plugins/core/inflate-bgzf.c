@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "inflate-private.h"
+
+#include <libdeflate.h>
+#include <pthread.h>
+#include <string.h>
+
+/*
+ * BGZF (SAM specification, 4.1): gzip members of at most 64 KiB whose extra field says how long
+ * they are, so that they can be cut apart without being decoded.
+ *
+ * Whole blocks are copied into jobs. Jobs sit in a ring, in the order of the stream: the caller
+ * fills at `tail`, workers claim at `run`, the caller delivers at `head`. Copying costs little (the
+ * compressed bytes are few) and buys that no job depends on the fed piece: the caller can go and
+ * read more input while workers are busy. The ring bounds the memory. When the caller would have to
+ * wait for the job at the head, it does a job itself; with no threads that is all there is.
+ *
+ * pthread primitives, not GLib's: ThreadSanitizer knows them.
+ */
+
+#define MAX_BLOCK 65536         /* compressed, with header and trailer, and also inflated */
+#define FOOTER_SIZE 8
+
+/* A job of 16 blocks is 1 MiB of output: some 1 ms of work, against some 10 us to hand it over.
+ * Without threads the smaller job stays in the cache. */
+#define JOB_BLOCKS_THREADED 16
+#define JOB_BLOCKS_INLINE 4
+
+typedef struct
+{
+  guint32 start;                /* in the job's input */
+  guint32 size;
+} Block;
+
+typedef struct
+{
+  struct libdeflate_decompressor *decompressor;
+  guint8 *in;
+  gsize in_size;
+  guint8 *out;
+  gsize out_size;
+  Block blocks[JOB_BLOCKS_THREADED];
+  guint n_blocks;
+  guint64 offset;               /* of in[0] in the compressed stream */
+  gboolean done;
+  GError *error;                /* out holds what came before */
+} Job;
+
+typedef enum
+{
+  STAGE_BLOCKS,
+  STAGE_PADDING,
+  STAGE_GZIP                    /* an ordinary gzip member follows */
+} Stage;
+
+struct _SeqInflateBgzf
+{
+  guint job_blocks;
+  guint n_jobs;
+  Job *jobs;
+
+  pthread_t *threads;
+  guint n_threads;
+  pthread_mutex_t lock;         /* guards run, tail, active, quit and done of each job */
+  pthread_cond_t work;
+  pthread_cond_t finished;
+  guint64 run;
+  guint64 tail;
+  guint active;
+  gboolean quit;
+
+  /* The caller's own. */
+  guint64 head;
+  gboolean viewed;              /* the caller's caller looks at the output of the job at the head */
+  Stage stage;
+  guint8 *block;                /* a block that is split over pieces is put together here */
+  gsize block_size;
+  gboolean eof_block;           /* the last block was an empty one */
+  guint64 delivered;
+  GError *input_error;          /* comes after all jobs */
+  GError *job_error;            /* comes next */
+};
+
+SeqBgzfProbe
+seq_inflate_bgzf_probe (const guint8 * data, gsize size, gsize * need)
+{
+  gsize pos, end, length;
+  guint block_size = 0;
+
+  if ((size >= 1 && data[0] != 0x1f) || (size >= 2 && data[1] != 0x8b))
+    return SEQ_BGZF_PROBE_NO_GZIP;
+  *need = 4;
+  if (size < *need)
+    return SEQ_BGZF_PROBE_MORE;
+  if (data[2] != 8 || data[3] != SEQ_GZIP_FLAG_EXTRA)
+    return SEQ_BGZF_PROBE_GZIP;
+  *need = 12;
+  if (size < *need)
+    return SEQ_BGZF_PROBE_MORE;
+  end = *need = 12 + seq_inflate_get_u16 (data + 10);
+  if (size < *need)
+    return SEQ_BGZF_PROBE_MORE;
+
+  for (pos = 12; pos + 4 <= end; pos += 4 + length) {
+    length = seq_inflate_get_u16 (data + pos + 2);
+    if (data[pos] == 'B' && data[pos + 1] == 'C' && length == 2 && pos + 6 <= end) {
+      block_size = seq_inflate_get_u16 (data + pos + 4) + 1;
+      break;
+    }
+  }
+  /* A size that cannot be is left to the gzip decoder, which does not need it. */
+  if (block_size < end + FOOTER_SIZE + 1)
+    return SEQ_BGZF_PROBE_GZIP;
+  *need = block_size;
+  return SEQ_BGZF_PROBE_BLOCK;
+}
+
+static gboolean
+job_fail (Job * job, guint64 offset, const gchar * what)
+{
+  g_set_error (&job->error, SEQ_INFLATE_ERROR_DOMAIN, SEQ_INFLATE_ERROR_CORRUPT,
+      "BGZF data: %s in the block at byte %" G_GUINT64_FORMAT, what, offset);
+  return FALSE;
+}
+
+static gboolean
+job_inflate_block (Job * job, const guint8 * data, gsize size, guint64 offset)
+{
+  const guint8 *footer = data + size - FOOTER_SIZE;
+  const gsize header = 12 + seq_inflate_get_u16 (data + 10);
+  const gsize deflated = size - header - FOOTER_SIZE;
+  const guint32 length = seq_inflate_get_u32 (footer + 4);
+  guint8 *out = job->out + job->out_size;
+  gsize used = 0;
+
+  if (length > MAX_BLOCK)
+    return job_fail (job, offset, "length above 64 KiB");
+  switch (libdeflate_deflate_decompress_ex (job->decompressor, data + header, deflated, out, length,
+          &used, NULL)) {
+    case LIBDEFLATE_SUCCESS:
+      break;
+    case LIBDEFLATE_SHORT_OUTPUT:
+    case LIBDEFLATE_INSUFFICIENT_SPACE:
+      return job_fail (job, offset, "length mismatch");
+    default:
+      return job_fail (job, offset, "invalid deflate data");
+  }
+  if (used != deflated)
+    return job_fail (job, offset, "block size mismatch");
+  if (libdeflate_crc32 (0, out, length) != seq_inflate_get_u32 (footer))
+    return job_fail (job, offset, "checksum mismatch");
+  job->out_size += length;
+  return TRUE;
+}
+
+static void
+bgzf_run_job (Job * job)
+{
+  const Block *block = job->blocks;
+  const Block *end = block + job->n_blocks;
+
+  while (block < end && job_inflate_block (job, job->in + block->start, block->size,
+          job->offset + block->start))
+    block++;
+}
+
+/* Called with the lock held, which is given up meanwhile. */
+static void
+bgzf_run_next (SeqInflateBgzf * self)
+{
+  Job *job = &self->jobs[self->run++ % self->n_jobs];
+
+  self->active++;
+  pthread_mutex_unlock (&self->lock);
+  bgzf_run_job (job);
+  pthread_mutex_lock (&self->lock);
+  self->active--;
+  job->done = TRUE;
+  pthread_cond_signal (&self->finished);
+}
+
+static void *
+bgzf_worker (void *data)
+{
+  SeqInflateBgzf *self = data;
+
+  pthread_mutex_lock (&self->lock);
+  while (!self->quit) {
+    if (self->run < self->tail)
+      bgzf_run_next (self);
+    else
+      pthread_cond_wait (&self->work, &self->lock);
+  }
+  pthread_mutex_unlock (&self->lock);
+  return NULL;
+}
+
+SeqInflateBgzf *
+seq_inflate_bgzf_new (guint n_threads)
+{
+  SeqInflateBgzf *self = g_new0 (SeqInflateBgzf, 1);
+  guint i;
+
+  self->job_blocks = n_threads > 0 ? JOB_BLOCKS_THREADED : JOB_BLOCKS_INLINE;
+  self->n_jobs = n_threads > 0 ? 2 * n_threads + 2 : 1;
+  self->jobs = g_new0 (Job, self->n_jobs);
+  for (i = 0; i < self->n_jobs; i++) {
+    self->jobs[i].decompressor = libdeflate_alloc_decompressor ();
+    if (self->jobs[i].decompressor == NULL)
+      g_error ("out of memory");
+    self->jobs[i].in = g_malloc (self->job_blocks * MAX_BLOCK);
+    self->jobs[i].out = g_malloc (self->job_blocks * MAX_BLOCK);
+  }
+  self->block = g_malloc (SEQ_BGZF_MAX_PROBE);
+  pthread_mutex_init (&self->lock, NULL);
+  pthread_cond_init (&self->work, NULL);
+  pthread_cond_init (&self->finished, NULL);
+
+  /* A thread that cannot be had (a limit of the container, say) is no failure: the caller works,
+   * too. */
+  self->threads = g_new0 (pthread_t, n_threads);
+  while (self->n_threads < n_threads
+      && pthread_create (&self->threads[self->n_threads], NULL, bgzf_worker, self) == 0)
+    self->n_threads++;
+  return self;
+}
+
+static void
+job_clear (Job * job)
+{
+  job->in_size = job->out_size = 0;
+  job->n_blocks = 0;
+  job->done = FALSE;
+  g_clear_error (&job->error);
+}
+
+void
+seq_inflate_bgzf_reset (SeqInflateBgzf * self)
+{
+  guint i;
+
+  pthread_mutex_lock (&self->lock);
+  self->run = self->tail;       /* what nobody has claimed, nobody will */
+  while (self->active > 0)
+    pthread_cond_wait (&self->finished, &self->lock);
+  self->head = self->run = self->tail = 0;
+  for (i = 0; i < self->n_jobs; i++)
+    job_clear (&self->jobs[i]);
+  pthread_mutex_unlock (&self->lock);
+
+  self->viewed = FALSE;
+  self->stage = STAGE_BLOCKS;
+  self->block_size = 0;
+  self->eof_block = FALSE;
+  self->delivered = 0;
+  g_clear_error (&self->input_error);
+  g_clear_error (&self->job_error);
+}
+
+void
+seq_inflate_bgzf_free (SeqInflateBgzf * self)
+{
+  guint i;
+
+  if (self == NULL)
+    return;
+  pthread_mutex_lock (&self->lock);
+  self->quit = TRUE;
+  pthread_cond_broadcast (&self->work);
+  pthread_mutex_unlock (&self->lock);
+  for (i = 0; i < self->n_threads; i++)
+    pthread_join (self->threads[i], NULL);
+
+  for (i = 0; i < self->n_jobs; i++) {
+    job_clear (&self->jobs[i]);
+    libdeflate_free_decompressor (self->jobs[i].decompressor);
+    g_free (self->jobs[i].in);
+    g_free (self->jobs[i].out);
+  }
+  g_free (self->jobs);
+  g_free (self->threads);
+  g_free (self->block);
+  g_clear_error (&self->input_error);
+  g_clear_error (&self->job_error);
+  pthread_mutex_destroy (&self->lock);
+  pthread_cond_destroy (&self->work);
+  pthread_cond_destroy (&self->finished);
+  g_free (self);
+}
+
+/* Only the caller moves head and tail, so it may read them without the lock. */
+static gboolean
+bgzf_ring_is_full (const SeqInflateBgzf * self)
+{
+  return self->tail - self->head == self->n_jobs;
+}
+
+static void
+bgzf_submit (SeqInflateBgzf * self)
+{
+  pthread_mutex_lock (&self->lock);
+  self->tail++;
+  pthread_cond_signal (&self->work);
+  pthread_mutex_unlock (&self->lock);
+}
+
+static void
+bgzf_add_block (SeqInflateBgzf * self, const guint8 * data, gsize size, guint64 offset)
+{
+  Job *job = &self->jobs[self->tail % self->n_jobs];
+
+  if (job->n_blocks == 0)
+    job->offset = offset;
+  job->blocks[job->n_blocks].start = (guint32) job->in_size;
+  job->blocks[job->n_blocks].size = (guint32) size;
+  job->n_blocks++;
+  memcpy (job->in + job->in_size, data, size);
+  job->in_size += size;
+  self->eof_block = seq_inflate_get_u32 (data + size - 4) == 0;
+  if (job->n_blocks == self->job_blocks)
+    bgzf_submit (self);
+}
+
+static void
+bgzf_fail_input (SeqInflateBgzf * self, SeqInflateError code, const gchar * what, guint64 offset)
+{
+  g_set_error (&self->input_error, SEQ_INFLATE_ERROR_DOMAIN, code,
+      "BGZF data: %s at byte %" G_GUINT64_FORMAT, what, offset);
+}
+
+/* Takes one block into the job at the tail, or puts aside as much of one as the piece has. */
+static void
+bgzf_take_block (SeqInflateBgzf * self, SeqInflateInput * in)
+{
+  for (;;) {
+    const gboolean aside = self->block_size > 0;
+    const guint8 *data = aside ? self->block : in->data;
+    const gsize size = aside ? self->block_size : in->size;
+    gsize need = 0, n;
+
+    switch (seq_inflate_bgzf_probe (data, size, &need)) {
+      case SEQ_BGZF_PROBE_NO_GZIP:
+        self->stage = STAGE_PADDING;
+        if (aside)
+          bgzf_fail_input (self, SEQ_INFLATE_ERROR_TRAILING_GARBAGE, "something that is not BGZF",
+              in->offset - size);
+        return;
+      case SEQ_BGZF_PROBE_GZIP:
+        self->stage = STAGE_GZIP;
+        return;
+      case SEQ_BGZF_PROBE_BLOCK:
+        if (size < need)
+          break;
+        bgzf_add_block (self, data, need, aside ? in->offset - need : in->offset);
+        if (aside)
+          self->block_size = 0;
+        else
+          seq_inflate_input_skip (in, need);
+        return;
+      case SEQ_BGZF_PROBE_MORE:
+        break;
+    }
+
+    if (in->size == 0)
+      return;
+    n = MIN (need - self->block_size, in->size);
+    memcpy (self->block + self->block_size, in->data, n);
+    self->block_size += n;
+    seq_inflate_input_skip (in, n);
+  }
+}
+
+/* Cuts the piece into jobs as far as the ring has room. */
+static void
+bgzf_fill (SeqInflateBgzf * self, SeqInflateInput * in)
+{
+  while (self->stage == STAGE_BLOCKS && in->size > 0 && !bgzf_ring_is_full (self))
+    bgzf_take_block (self, in);
+
+  if (self->input_error != NULL)
+    return;
+  if (self->stage == STAGE_PADDING)
+    seq_inflate_skip_padding (in, "BGZF", &self->input_error);
+  else if (self->stage == STAGE_BLOCKS && in->size == 0 && in->eof && self->block_size > 0)
+    bgzf_fail_input (self, SEQ_INFLATE_ERROR_TRUNCATED, "unexpected end", in->offset);
+}
+
+/* The input has nothing more for jobs: what there is must be sent off now. */
+static gboolean
+bgzf_input_is_over (const SeqInflateBgzf * self, const SeqInflateInput * in)
+{
+  return self->input_error != NULL || self->stage == STAGE_GZIP || (in->size == 0 && in->eof);
+}
+
+static gboolean
+bgzf_job_is_done (SeqInflateBgzf * self, const Job * job)
+{
+  gboolean done;
+
+  pthread_mutex_lock (&self->lock);
+  done = job->done;
+  pthread_mutex_unlock (&self->lock);
+  return done;
+}
+
+/* Working beats waiting: another job is as good as the one at the head, which then is in the
+ * hands of a worker. */
+static void
+bgzf_work_until_done (SeqInflateBgzf * self, const Job * job)
+{
+  pthread_mutex_lock (&self->lock);
+  while (!job->done) {
+    if (self->run < self->tail)
+      bgzf_run_next (self);
+    else
+      pthread_cond_wait (&self->finished, &self->lock);
+  }
+  pthread_mutex_unlock (&self->lock);
+}
+
+static void
+bgzf_release_head (SeqInflateBgzf * self)
+{
+  Job *job = &self->jobs[self->head % self->n_jobs];
+
+  self->job_error = g_steal_pointer (&job->error);
+  job_clear (job);
+  self->head++;
+  self->viewed = FALSE;
+}
+
+/* No job is under way. */
+static SeqInflateStatus
+bgzf_next_without_jobs (SeqInflateBgzf * self, const SeqInflateInput * in, GError ** error)
+{
+  if (self->input_error != NULL) {
+    g_propagate_error (error, g_steal_pointer (&self->input_error));
+    return SEQ_INFLATE_ERROR;
+  }
+  return bgzf_input_is_over (self, in) ? SEQ_INFLATE_END : SEQ_INFLATE_NEED_INPUT;
+}
+
+SeqInflateStatus
+seq_inflate_bgzf_next (SeqInflateBgzf * self, SeqInflateInput * in,
+    const guint8 ** data, gsize * size, GError ** error)
+{
+  Job *job;
+
+  if (self->viewed)
+    bgzf_release_head (self);
+
+  while (self->job_error == NULL) {
+    bgzf_fill (self, in);
+    /* A job that is not full waits for more blocks, unless none will come or the workers have
+     * nothing else to do. */
+    if (!bgzf_ring_is_full (self) && self->jobs[self->tail % self->n_jobs].n_blocks > 0
+        && (bgzf_input_is_over (self, in) || self->head == self->tail))
+      bgzf_submit (self);
+    if (self->head == self->tail)
+      return bgzf_next_without_jobs (self, in, error);
+
+    job = &self->jobs[self->head % self->n_jobs];
+    if (!bgzf_job_is_done (self, job)) {
+      if (in->size == 0 && !bgzf_input_is_over (self, in) && !bgzf_ring_is_full (self))
+        return SEQ_INFLATE_NEED_INPUT;
+      bgzf_work_until_done (self, job);
+    }
+    self->delivered = job->offset + job->in_size;
+    if (job->out_size > 0) {
+      self->viewed = TRUE;
+      *data = job->out;
+      *size = job->out_size;
+      return SEQ_INFLATE_DATA;
+    }
+    bgzf_release_head (self);
+  }
+  g_propagate_error (error, g_steal_pointer (&self->job_error));
+  return SEQ_INFLATE_ERROR;
+}
+
+gboolean
+seq_inflate_bgzf_take_rest (SeqInflateBgzf * self, GByteArray * rest)
+{
+  if (self->stage != STAGE_GZIP)
+    return FALSE;
+  g_byte_array_append (rest, self->block, (guint) self->block_size);
+  self->block_size = 0;
+  return TRUE;
+}
+
+guint64
+seq_inflate_bgzf_get_delivered (const SeqInflateBgzf * self)
+{
+  return self->delivered;
+}
+
+gboolean
+seq_inflate_bgzf_has_eof_block (const SeqInflateBgzf * self)
+{
+  return self->eof_block;
+}
