@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dtype.h"
+
+#include <string.h>
+
+/* Values in one round of a copying loop: a constant count is what lets the compiler use vectors at
+ * any level of optimisation. */
+#define ROUND 32
+
+#define FILL(type) G_STMT_START { \
+  type *to = out; \
+  for (i = 0; i < n; i++) \
+    to[i] = (type) value; \
+} G_STMT_END
+
+#define COPY(type) G_STMT_START { \
+  type *restrict to = out; \
+  for (; n >= ROUND; n -= ROUND, ids += ROUND, to += ROUND) \
+    for (i = 0; i < ROUND; i++) \
+      to[i] = (type) ids[i]; \
+  for (i = 0; i < n; i++) \
+    to[i] = (type) ids[i]; \
+} G_STMT_END
+
+void
+seq_dtype_fill (SeqDtype dtype, void *out, gsize n, gint64 value)
+{
+  gsize i;
+
+  switch (dtype) {
+    case SEQ_DTYPE_UINT8:
+      if (n > 0)
+        memset (out, (gint) (value & 0xff), n);
+      break;
+    case SEQ_DTYPE_INT16:
+      FILL (gint16);
+      break;
+    case SEQ_DTYPE_INT32:
+      FILL (gint32);
+      break;
+    case SEQ_DTYPE_INT64:
+      FILL (gint64);
+      break;
+  }
+}
+
+void
+seq_dtype_convert (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize n)
+{
+  gsize i;
+
+  switch (dtype) {
+    case SEQ_DTYPE_UINT8:
+      COPY (guint8);
+      break;
+    case SEQ_DTYPE_INT16:
+      COPY (gint16);
+      break;
+    case SEQ_DTYPE_INT32:
+      COPY (gint32);
+      break;
+    case SEQ_DTYPE_INT64:
+      COPY (gint64);
+      break;
+  }
+}
+
+void
+seq_dtype_widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
+{
+  gsize i;
+
+  switch (dtype) {
+    case SEQ_DTYPE_UINT8:
+      if (n > 0)
+        memcpy (out, ids, n);
+      break;
+    case SEQ_DTYPE_INT16:
+      COPY (gint16);
+      break;
+    case SEQ_DTYPE_INT32:
+      COPY (gint32);
+      break;
+    case SEQ_DTYPE_INT64:
+      COPY (gint64);
+      break;
+  }
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tokenizer-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The reader of vocab.txt: one token a line, the id is the number of the line. The file is input
+ * like any other: everything that it may ask for has a limit. */
+
+#define MAX_FILE (16 * 1024 * 1024)
+#define MAX_LINE 64
+#define MAX_TOKENS (1 << 20)
+
+typedef struct
+{
+  const gchar *name;
+  SeqTokenizer *tokenizer;
+  GHashTable *seen;             /* names in brackets, which point into the text */
+  guint32 id;
+} Reader;
+
+G_GNUC_PRINTF (3, 4)
+static gboolean
+fail (const Reader *reader, GError **error, const gchar *format, ...)
+{
+  gchar *what;
+  va_list args;
+
+  va_start (args, format);
+  what = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_FORMAT, "%s, line %u: %s",
+      reader->name, reader->id + 1, what);
+  g_free (what);
+  return FALSE;
+}
+
+/* Where the id of a name belongs, NULL = it has no part of its own. */
+static guint32 *
+part_of_name (SeqTokenizer *tokenizer, const gchar *name)
+{
+  static const gchar *const prefixes[] = { "<cls>", "[CLS]", "<s>", NULL };
+  static const gchar *const suffixes[] = { "<eos>", "[SEP]", "</s>", NULL };
+  static const gchar *const pads[] = { "<pad>", "[PAD]", NULL };
+  static const gchar *const unks[] = { "<unk>", "[UNK]", NULL };
+
+  return g_strv_contains (prefixes, name) ? &tokenizer->prefix
+      : g_strv_contains (suffixes, name) ? &tokenizer->suffix
+      : g_strv_contains (pads, name) ? &tokenizer->pad
+      : g_strv_contains (unks, name) ? &tokenizer->unk : NULL;
+}
+
+static gboolean
+add_name (Reader *reader, gchar *name, GError **error)
+{
+  guint32 *part = part_of_name (reader->tokenizer, name);
+
+  if (!g_hash_table_add (reader->seen, name))
+    return fail (reader, error, "the token %s is there twice", name);
+  if (part != NULL) {
+    if (*part != SEQ_TOKENIZER_NO_ID)
+      return fail (reader, error, "%s has the same part as the token of line %u", name, *part + 1);
+    *part = reader->id;
+  }
+  return TRUE;
+}
+
+static gboolean
+add_letter (Reader *reader, guint8 letter, GError **error)
+{
+  if (reader->tokenizer->ids[letter] != SEQ_TOKENIZER_NO_ID)
+    return fail (reader, error, "the token %c is there twice", letter);
+  reader->tokenizer->ids[letter] = reader->id;
+  return TRUE;
+}
+
+/* One line without its end, NUL-terminated. */
+static gboolean
+add_line (Reader *reader, gchar *line, gsize len, GError **error)
+{
+  gsize i;
+
+  if (reader->id >= MAX_TOKENS)
+    return fail (reader, error, "more than %d tokens", MAX_TOKENS);
+  if (len > MAX_LINE)
+    return fail (reader, error, "longer than %d bytes", MAX_LINE);
+  if (len == 0)
+    return fail (reader, error, "an empty token");
+  for (i = 0; i < len; i++) {
+    if (!g_ascii_isgraph (line[i]))
+      return fail (reader, error, "byte 0x%02x is not a printable ASCII character",
+          (guint8) line[i]);
+  }
+  if (len == 1)
+    return add_letter (reader, (guint8) line[0], error);
+  if ((line[0] == '<' && line[len - 1] == '>') || (line[0] == '[' && line[len - 1] == ']'))
+    return add_name (reader, line, error);
+  return fail (reader, error, "%s is more than one letter; only single letters and names in <> or "
+      "[] can be read", line);
+}
+
+gboolean
+seq_tokenizer_parse_vocab (SeqTokenizer *tokenizer, gchar *text, gsize len, const gchar *name,
+    GError **error)
+{
+  Reader reader = { name, tokenizer, NULL, 0 };
+  gchar *line = text, *end = text + len;
+  gboolean ok = TRUE;
+
+  reader.seen = g_hash_table_new (g_str_hash, g_str_equal);
+  while (ok && line < end) {
+    gchar *newline = memchr (line, '\n', (gsize) (end - line));
+    gchar *next = newline != NULL ? newline : end;
+    gsize n = (gsize) (next - line);
+
+    if (n > 0 && line[n - 1] == '\r')
+      n--;
+    line[n] = '\0';
+    ok = add_line (&reader, line, n, error);
+    line = next + 1;
+    reader.id++;
+  }
+  g_hash_table_unref (reader.seen);
+
+  if (ok && tokenizer->pad == SEQ_TOKENIZER_NO_ID) {
+    g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_FORMAT,
+        "%s has no padding token, <pad> or [PAD]", name);
+    ok = FALSE;
+  }
+  tokenizer->units = SEQ_UNITS_LETTERS;
+  tokenizer->vocab_size = reader.id;
+  return ok;
+}
+
+static gboolean
+read_limited (gint fd, gchar *text, gsize *len)
+{
+  gssize got;
+
+  *len = 0;
+  do {
+    got = read (fd, text + *len, MAX_FILE + 1 - *len);
+    if (got > 0)
+      *len += (gsize) got;
+  } while ((got > 0 && *len <= MAX_FILE) || (got < 0 && errno == EINTR));
+  return got >= 0;
+}
+
+gboolean
+seq_tokenizer_load_vocab (SeqTokenizer *tokenizer, const gchar *path, GError **error)
+{
+  struct stat status;
+  gchar *text = NULL;
+  gboolean ok = FALSE;
+  gsize len;
+  /* without O_NONBLOCK a named pipe would wait here for its writer */
+  gint fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+  if (fd < 0 || fstat (fd, &status) < 0) {
+    gchar *names = g_strjoinv (", ", (gchar **) seq_tokenizer_list_presets ());
+
+    g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_NOT_FOUND,
+        "%s is neither a preset (%s) nor a file that can be opened: %s", path, names,
+        g_strerror (errno));
+    g_free (names);
+    goto out;
+  }
+  if (!S_ISREG (status.st_mode) || status.st_size > MAX_FILE) {
+    g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_FORMAT,
+        "%s is not a plain file of at most %d bytes", path, MAX_FILE);
+    goto out;
+  }
+  /* one byte for the terminator, one to see that the file has grown past the limit */
+  text = g_malloc ((gsize) MAX_FILE + 2);
+  if (!read_limited (fd, text, &len) || len > MAX_FILE) {
+    g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_FORMAT, "%s cannot be read: %s",
+        path, len > MAX_FILE ? "too large" : g_strerror (errno));
+    goto out;
+  }
+  ok = seq_tokenizer_parse_vocab (tokenizer, text, len, path, error);
+
+out:
+  g_free (text);
+  if (fd >= 0)
+    close (fd);
+  return ok;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "dtype.h"
+
+G_BEGIN_DECLS
+
+/* Turns residues into the token ids of a model.
+ *
+ * A tokenizer sees a sequence as units: single letters, or k-mers. Every unit that the vocabulary
+ * has becomes one body token. What happens to the others, the unknown units, is chosen when the
+ * tokenizer is made (SeqUnknown). Around the body stand a prefix (CLS) and a suffix (EOS, SEP),
+ * each one token or none.
+ *
+ * Nothing is folded: models read their vocabularies to the letter, so a lower-case residue is
+ * unknown to all presets but `bytes` and `evo`.
+ *
+ * A tokenizer never changes once it is made. All functions may be called from any number of threads
+ * at the same time. */
+typedef struct _SeqTokenizer SeqTokenizer;
+
+/* What an unknown unit becomes. */
+typedef enum
+{
+  SEQ_UNKNOWN_TOKEN,            /* one unknown token each */
+  SEQ_UNKNOWN_PER_RUN,          /* one unknown token for a run of them (Hugging Face's ESM) */
+  SEQ_UNKNOWN_SKIP,             /* nothing: it is left out */
+  SEQ_UNKNOWN_ERROR             /* the caller fails: see seq_tokenizer_encode() */
+} SeqUnknown;
+
+/* What seq_tokenizer_get_unk_id() says where the vocabulary has no unknown token. */
+#define SEQ_TOKENIZER_NO_ID G_MAXUINT32
+
+#define SEQ_TOKENIZER_ERROR (seq_tokenizer_error_quark ())
+GQuark seq_tokenizer_error_quark (void);
+
+typedef enum
+{
+  SEQ_TOKENIZER_ERROR_NOT_FOUND,        /* neither a preset nor a file that can be read */
+  SEQ_TOKENIZER_ERROR_FORMAT,   /* not a vocabulary; the message has the line */
+  SEQ_TOKENIZER_ERROR_NO_UNKNOWN        /* `unknown` asks for a token that is not there */
+} SeqTokenizerError;
+
+/* `name_or_path`: a preset (seq_tokenizer_list_presets()), else the path of a vocab.txt: one token a
+ * line, the first line is id 0. Tokens are single printable ASCII letters, and names in <> or [],
+ * of which <cls> [CLS] <s> become the prefix, <eos> [SEP] </s> the suffix, <pad> [PAD] the padding
+ * and <unk> [UNK] the unknown token; other names take an id and are never written. Padding is
+ * required; an unknown token is required unless `unknown` is skip or error. Lines are at most 64
+ * bytes, the file at most 16 MiB and 2^20 tokens.
+ * Returns: a new tokenizer, or NULL with `error` set. */
+SeqTokenizer *seq_tokenizer_new (const gchar *name_or_path, SeqUnknown unknown, GError **error);
+SeqTokenizer *seq_tokenizer_ref (SeqTokenizer *tokenizer);
+void seq_tokenizer_unref (SeqTokenizer *tokenizer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SeqTokenizer, seq_tokenizer_unref)
+
+/* The names of the presets, NULL-terminated, static. */
+const gchar *const *seq_tokenizer_list_presets (void);
+
+/* Number of ids of the model's vocabulary, from 0. */
+guint seq_tokenizer_get_vocab_size (const SeqTokenizer *tokenizer);
+guint seq_tokenizer_get_pad_id (const SeqTokenizer *tokenizer);
+guint seq_tokenizer_get_unk_id (const SeqTokenizer *tokenizer);
+/* Tokens before and after the body: 0 or 1. */
+guint seq_tokenizer_get_n_prefix (const SeqTokenizer *tokenizer);
+guint seq_tokenizer_get_n_suffix (const SeqTokenizer *tokenizer);
+/* The largest id that may be written, padding included: what a type has to hold
+ * (seq_dtype_fits()). */
+guint seq_tokenizer_get_max_id (const SeqTokenizer *tokenizer);
+/* Whether the number of tokens follows from the length alone, so that count, token position and the
+ * start of a window cost nothing. */
+gboolean seq_tokenizer_is_fixed_rate (const SeqTokenizer *tokenizer);
+
+/* The exact number of body tokens of `n` residues, without prefix and suffix. */
+gsize seq_tokenizer_count (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n);
+
+/* The index of the first residue that body token `first` covers, `n` where there is no such
+ * token. */
+gsize seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
+    gsize first);
+
+/* Writes prefix, body tokens `first` to `first` + `max_body` - 1 (as far as there are any; G_MAXSIZE
+ * = all) and suffix to `out` as `dtype`. `out` has room for them and is aligned to the size of a
+ * value; the ids have to fit `dtype`.
+ * `unknown` (may be NULL): the number of unknown units that those tokens stand for is added to it.
+ * Units that are left out count with the token before them, at the start with token 0, so the
+ * numbers of adjoining windows add up.
+ * `unknown_position` (may be NULL): index of the first unknown residue among them, -1 = none. With
+ * SEQ_UNKNOWN_ERROR the caller has to fail where it is not -1: the ids written for unknown units
+ * mean nothing then.
+ * Returns: the number of tokens written, prefix and suffix included. */
+gsize seq_tokenizer_encode (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
+    gsize first, gsize max_body, SeqDtype dtype, void *out, guint64 *unknown,
+    gssize *unknown_position);
+
+G_END_DECLS
