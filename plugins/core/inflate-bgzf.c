@@ -49,7 +49,7 @@ typedef struct
 typedef enum
 {
   STAGE_BLOCKS,
-  STAGE_PADDING,
+  STAGE_PADDING,                /* or whatever else makes no block */
   STAGE_GZIP                    /* an ordinary gzip member follows */
 } Stage;
 
@@ -108,9 +108,12 @@ seq_inflate_bgzf_probe (const guint8 * data, gsize size, gsize * need)
       break;
     }
   }
-  /* A size that cannot be is left to the gzip decoder, which does not need it. */
-  if (block_size < end + FOOTER_SIZE + 1)
+  if (block_size == 0)
     return SEQ_BGZF_PROBE_GZIP;
+  /* Decoding this as gzip, which needs no size, could succeed with other content: a damaged length
+   * of the extra field can make it swallow the data and the next header. */
+  if (block_size < end + FOOTER_SIZE + 1)
+    return SEQ_BGZF_PROBE_INVALID;
   *need = block_size;
   return SEQ_BGZF_PROBE_BLOCK;
 }
@@ -347,6 +350,11 @@ bgzf_take_block (SeqInflateBgzf * self, SeqInflateInput * in)
         return;
       case SEQ_BGZF_PROBE_GZIP:
         self->stage = STAGE_GZIP;
+        return;
+      case SEQ_BGZF_PROBE_INVALID:
+        self->stage = STAGE_PADDING;
+        bgzf_fail_input (self, SEQ_INFLATE_ERROR_CORRUPT, "impossible block size in the block",
+            aside ? in->offset - size : in->offset);
         return;
       case SEQ_BGZF_PROBE_BLOCK:
         if (size < need)

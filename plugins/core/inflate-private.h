@@ -64,6 +64,7 @@ typedef enum
   SEQ_BGZF_PROBE_MORE,          /* *need bytes (in all) are wanted to tell */
   SEQ_BGZF_PROBE_NO_GZIP,
   SEQ_BGZF_PROBE_GZIP,          /* a gzip member that is no BGZF block */
+  SEQ_BGZF_PROBE_INVALID,       /* a BGZF block of an impossible size */
   SEQ_BGZF_PROBE_BLOCK          /* a BGZF block of *need bytes */
 } SeqBgzfProbe;
 

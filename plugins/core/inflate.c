@@ -120,6 +120,7 @@ compression_from_content (const guint8 * data, gsize size, gsize * need)
       return SEQ_COMPRESSION_UNKNOWN;
     case SEQ_BGZF_PROBE_GZIP:
       return SEQ_COMPRESSION_GZIP;
+    case SEQ_BGZF_PROBE_INVALID:
     case SEQ_BGZF_PROBE_BLOCK:
       return SEQ_COMPRESSION_BGZF;
     case SEQ_BGZF_PROBE_NO_GZIP:

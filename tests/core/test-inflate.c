@@ -1,0 +1,841 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "inflate.h"
+
+#include <libdeflate.h>
+#include <string.h>
+#include <zstd.h>
+
+/* A compressed stream, what it holds, and the places where cutting it leaves a whole stream. */
+typedef struct
+{
+  const gchar *name;
+  SeqCompression compression;
+  GByteArray *stream;
+  GByteArray *content;
+  GArray *ends;                 /* of End */
+} Fixture;
+
+typedef struct
+{
+  gsize stream;
+  gsize content;
+} End;
+
+#define GZIP_ALL_FIELDS 0x1e    /* header checksum, extra field, name, comment */
+
+static void
+put_u16 (GByteArray * out, guint value)
+{
+  const guint8 bytes[2] = { value & 0xff, (value >> 8) & 0xff };
+
+  g_byte_array_append (out, bytes, 2);
+}
+
+static void
+put_u32 (GByteArray * out, guint32 value)
+{
+  put_u16 (out, value & 0xffff);
+  put_u16 (out, value >> 16);
+}
+
+/* Something between text and noise, so that all kinds of deflate blocks come up. */
+static GByteArray *
+make_content (gsize size, guint32 seed)
+{
+  GByteArray *content = g_byte_array_sized_new ((guint) size);
+  GRand *rand = g_rand_new_with_seed (seed);
+
+  while (content->len < size) {
+    guint8 byte = (guint8) g_rand_int (rand);
+
+    if (content->len % 4096 > 512)
+      byte = (guint8) "ACGT"[byte % 4];
+    g_byte_array_append (content, &byte, 1);
+  }
+  g_rand_free (rand);
+  return content;
+}
+
+static void
+put_deflate (GByteArray * out, const guint8 * data, gsize size, int level)
+{
+  struct libdeflate_compressor *compressor = libdeflate_alloc_compressor (level);
+  gsize bound = libdeflate_deflate_compress_bound (compressor, size);
+  guint start = out->len;
+  gsize n;
+
+  g_byte_array_set_size (out, (guint) (start + bound));
+  n = libdeflate_deflate_compress (compressor, data, size, out->data + start, bound);
+  g_assert_cmpuint (n, >, 0);
+  g_byte_array_set_size (out, (guint) (start + n));
+  libdeflate_free_compressor (compressor);
+}
+
+static void
+put_gzip (GByteArray * out, const guint8 * data, gsize size, guint8 flags)
+{
+  const guint8 header[10] = { 0x1f, 0x8b, 8, flags, 1, 2, 3, 4, 0, 3 };
+  guint start = out->len;
+
+  g_byte_array_append (out, header, sizeof header);
+  if (flags & 0x04) {
+    put_u16 (out, 6);
+    g_byte_array_append (out, (const guint8 *) "XY\002\000ab", 6);
+  }
+  if (flags & 0x08)
+    g_byte_array_append (out, (const guint8 *) "reads.fa", 9);
+  if (flags & 0x10)
+    g_byte_array_append (out, (const guint8 *) "a comment", 10);
+  if (flags & 0x02)
+    put_u16 (out, libdeflate_crc32 (0, out->data + start, out->len - start) & 0xffff);
+  put_deflate (out, data, size, 6);
+  put_u32 (out, libdeflate_crc32 (0, data, size));
+  put_u32 (out, (guint32) size);
+}
+
+/* With another subfield before BC if asked to: readers must not rely on its place. */
+static void
+put_bgzf_block (GByteArray * out, const guint8 * data, gsize size, gboolean other_subfield)
+{
+  const guint8 header[10] = { 0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff };
+  guint start = out->len;
+  guint at, block_size;
+
+  g_byte_array_append (out, header, sizeof header);
+  put_u16 (out, other_subfield ? 13 : 6);
+  if (other_subfield)
+    g_byte_array_append (out, (const guint8 *) "BX\003\000BC\002", 7);
+  g_byte_array_append (out, (const guint8 *) "BC\002\000", 4);
+  at = out->len;
+  put_u16 (out, 0);
+  put_deflate (out, data, size, 6);
+  put_u32 (out, libdeflate_crc32 (0, data, size));
+  put_u32 (out, (guint32) size);
+  block_size = out->len - start - 1;
+  g_assert_cmpuint (block_size, <=, 65535);
+  out->data[at] = block_size & 0xff;
+  out->data[at + 1] = (guint8) (block_size >> 8);
+}
+
+static void
+put_zstd (GByteArray * out, const guint8 * data, gsize size)
+{
+  ZSTD_CCtx *context = ZSTD_createCCtx ();
+  gsize bound = ZSTD_compressBound (size);
+  guint start = out->len;
+  gsize n;
+
+  ZSTD_CCtx_setParameter (context, ZSTD_c_checksumFlag, 1);
+  g_byte_array_set_size (out, (guint) (start + bound));
+  n = ZSTD_compress2 (context, out->data + start, bound, data, size);
+  g_assert_false (ZSTD_isError (n));
+  g_byte_array_set_size (out, (guint) (start + n));
+  ZSTD_freeCCtx (context);
+}
+
+static Fixture *
+fixture_new (const gchar * name, SeqCompression compression)
+{
+  Fixture *f = g_new0 (Fixture, 1);
+
+  f->name = name;
+  f->compression = compression;
+  f->stream = g_byte_array_new ();
+  f->content = g_byte_array_new ();
+  f->ends = g_array_new (FALSE, FALSE, sizeof (End));
+  return f;
+}
+
+static void
+fixture_free (Fixture * f)
+{
+  g_byte_array_unref (f->stream);
+  g_byte_array_unref (f->content);
+  g_array_unref (f->ends);
+  g_free (f);
+}
+
+static void
+fixture_mark_end (Fixture * f)
+{
+  const End end = { f->stream->len, f->content->len };
+
+  g_array_append_val (f->ends, end);
+}
+
+static void
+fixture_add (Fixture * f, gchar kind, gsize size, guint8 flags)
+{
+  GByteArray *content = make_content (size, (guint32) size + flags);
+
+  if (kind == 'g')
+    put_gzip (f->stream, content->data, size, flags);
+  else if (kind == 'b')
+    put_bgzf_block (f->stream, content->data, size, flags != 0);
+  else if (kind == 'z')
+    put_zstd (f->stream, content->data, size);
+  else
+    g_byte_array_append (f->stream, content->data, content->len);
+  g_byte_array_append (f->content, content->data, content->len);
+  g_byte_array_unref (content);
+  fixture_mark_end (f);
+}
+
+static void
+fixture_add_padding (Fixture * f, gsize n)
+{
+  const guint8 zero = 0;
+
+  while (n-- > 0) {
+    g_byte_array_append (f->stream, &zero, 1);
+    fixture_mark_end (f);
+  }
+}
+
+static void
+fixture_add_skippable (Fixture * f, guint n)
+{
+  put_u32 (f->stream, 0x184d2a53);
+  put_u32 (f->stream, n);
+  while (n-- > 0)
+    g_byte_array_append (f->stream, (const guint8 *) "s", 1);
+  fixture_mark_end (f);
+}
+
+static GPtrArray *
+make_fixtures (void)
+{
+  GPtrArray *all = g_ptr_array_new_with_free_func ((GDestroyNotify) fixture_free);
+  Fixture *f;
+
+  f = fixture_new ("plain", SEQ_COMPRESSION_NONE);
+  fixture_add (f, 'p', 40, 0);
+  f->stream->data[0] = f->content->data[0] = '>';
+  g_ptr_array_add (all, f);
+
+  f = fixture_new ("gzip", SEQ_COMPRESSION_GZIP);
+  fixture_add (f, 'g', 700, 0);
+  g_ptr_array_add (all, f);
+
+  f = fixture_new ("gzip-fields", SEQ_COMPRESSION_GZIP);
+  fixture_add (f, 'g', 90, GZIP_ALL_FIELDS);
+  fixture_add (f, 'g', 80, 0x01);
+  g_ptr_array_add (all, f);
+
+  f = fixture_new ("gzip-members-padding", SEQ_COMPRESSION_GZIP);
+  fixture_add (f, 'g', 0, 0);
+  fixture_add (f, 'g', 300, 0x08);
+  fixture_add (f, 'g', 0, 0);
+  fixture_add (f, 'g', 1, 0);
+  fixture_add_padding (f, 5);
+  g_ptr_array_add (all, f);
+
+  f = fixture_new ("bgzf", SEQ_COMPRESSION_BGZF);
+  fixture_add (f, 'b', 200, 0);
+  fixture_add (f, 'b', 0, 0);
+  fixture_add (f, 'b', 150, 1);
+  fixture_add (f, 'b', 1, 0);
+  fixture_add (f, 'b', 0, 0);
+  g_ptr_array_add (all, f);
+
+  f = fixture_new ("bgzf-gzip-padding", SEQ_COMPRESSION_BGZF);
+  fixture_add (f, 'b', 100, 0);
+  fixture_add (f, 'b', 0, 0);
+  fixture_add (f, 'g', 120, 0);
+  fixture_add (f, 'b', 30, 0);
+  fixture_add_padding (f, 3);
+  g_ptr_array_add (all, f);
+
+  f = fixture_new ("zstd", SEQ_COMPRESSION_ZSTD);
+  fixture_add (f, 'z', 500, 0);
+  fixture_add_skippable (f, 9);
+  fixture_add (f, 'z', 0, 0);
+  fixture_add (f, 'z', 100, 0);
+  fixture_add_skippable (f, 0);
+  g_ptr_array_add (all, f);
+
+  f = fixture_new ("zstd-skippable-first", SEQ_COMPRESSION_ZSTD);
+  fixture_add_skippable (f, 3);
+  fixture_add (f, 'z', 60, 0);
+  g_ptr_array_add (all, f);
+  return all;
+}
+
+/* Feeds pieces: the first of `first` bytes, then of `piece` bytes. Each has a block of its own
+ * that is gone after NEED_INPUT, so that a sanitizer sees every use of what is no longer
+ * borrowed. */
+static SeqInflateStatus
+inflate_all (SeqInflate * inflate, const guint8 * data, gsize size, gsize first, gsize piece,
+    GByteArray * out, GError ** error)
+{
+  SeqInflateStatus status;
+  guint8 *block = NULL;
+  gsize pos = 0, n;
+
+  for (;;) {
+    const guint8 *view;
+    gsize length;
+
+    status = seq_inflate_next (inflate, &view, &length, error);
+    if (status == SEQ_INFLATE_DATA) {
+      g_assert_cmpuint (length, >, 0);
+      g_byte_array_append (out, view, (guint) length);
+    } else if (status == SEQ_INFLATE_NEED_INPUT) {
+      g_clear_pointer (&block, g_free);
+      n = MIN (pos == 0 && first > 0 ? first : piece, size - pos);
+      if (n > 0) {
+        block = g_memdup2 (data + pos, n);
+        seq_inflate_feed (inflate, block, n);
+        pos += n;
+      } else {
+        seq_inflate_finish_input (inflate);
+      }
+    } else {
+      break;
+    }
+  }
+  g_free (block);
+  return status;
+}
+
+static void
+assert_content (const GByteArray * out, const guint8 * expected, gsize size)
+{
+  g_assert_cmpmem (out->data, out->len, expected, size);
+}
+
+static void
+check_whole (SeqInflate * inflate, const Fixture * f, gsize first, gsize piece)
+{
+  GByteArray *out = g_byte_array_new ();
+  GError *error = NULL;
+  SeqInflateStatus status;
+
+  seq_inflate_reset (inflate);
+  status = inflate_all (inflate, f->stream->data, f->stream->len, first, piece, out, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (status, ==, SEQ_INFLATE_END);
+  g_assert_cmpint (seq_inflate_get_compression (inflate), ==, f->compression);
+  g_assert_cmpuint (seq_inflate_get_consumed (inflate), ==, f->stream->len);
+  g_assert_cmpint (seq_inflate_get_warnings (inflate), ==, 0);
+  assert_content (out, f->content->data, f->content->len);
+  g_byte_array_unref (out);
+}
+
+static void
+test_splits (void)
+{
+  GPtrArray *fixtures = make_fixtures ();
+  guint threads, i;
+  gsize at;
+
+  for (threads = 0; threads < 3; threads++) {
+    SeqInflate *inflate = seq_inflate_new (threads);
+
+    for (i = 0; i < fixtures->len; i++) {
+      const Fixture *f = fixtures->pdata[i];
+
+      g_test_message ("%s, %u threads", f->name, threads);
+      for (at = 0; at <= f->stream->len; at++)
+        check_whole (inflate, f, at, f->stream->len);
+      for (at = 1; at < 8; at++)
+        check_whole (inflate, f, at, at);
+    }
+    seq_inflate_free (inflate);
+  }
+  g_ptr_array_unref (fixtures);
+}
+
+/* The content that a stream cut at this place must give, or -1 when this is no legal end. */
+static gssize
+content_at_end (const Fixture * f, gsize cut)
+{
+  guint i;
+
+  for (i = 0; i < f->ends->len; i++) {
+    const End *end = &g_array_index (f->ends, End, i);
+
+    if (end->stream == cut)
+      return (gssize) end->content;
+  }
+  return -1;
+}
+
+static void
+check_cut (SeqInflate * inflate, const Fixture * f, gsize cut, gsize piece)
+{
+  const gsize magic = f->compression == SEQ_COMPRESSION_ZSTD ? 4 : 2;
+  const gssize legal = content_at_end (f, cut);
+  GByteArray *out = g_byte_array_new ();
+  GError *error = NULL;
+  SeqInflateStatus status;
+
+  seq_inflate_reset (inflate);
+  status = inflate_all (inflate, f->stream->data, cut, 0, piece, out, &error);
+  if (f->compression == SEQ_COMPRESSION_NONE || cut < magic) {
+    g_assert_cmpint (status, ==, SEQ_INFLATE_END);
+    g_assert_cmpint (seq_inflate_get_compression (inflate), ==, SEQ_COMPRESSION_NONE);
+    assert_content (out, f->stream->data, cut);
+  } else if (legal >= 0) {
+    g_assert_no_error (error);
+    g_assert_cmpint (status, ==, SEQ_INFLATE_END);
+    assert_content (out, f->content->data, (gsize) legal);
+  } else {
+    g_assert_cmpint (status, ==, SEQ_INFLATE_ERROR);
+    g_assert_error (error, SEQ_INFLATE_ERROR_DOMAIN, SEQ_INFLATE_ERROR_TRUNCATED);
+    g_assert_cmpuint (out->len, <=, f->content->len);
+    assert_content (out, f->content->data, out->len);
+  }
+  g_clear_error (&error);
+  g_byte_array_unref (out);
+}
+
+static void
+test_truncation (void)
+{
+  GPtrArray *fixtures = make_fixtures ();
+  guint threads, i;
+  gsize cut;
+
+  for (threads = 0; threads < 2; threads++) {
+    SeqInflate *inflate = seq_inflate_new (threads);
+
+    for (i = 0; i < fixtures->len; i++) {
+      const Fixture *f = fixtures->pdata[i];
+
+      g_test_message ("%s, %u threads", f->name, threads);
+      for (cut = 0; cut <= f->stream->len; cut++) {
+        check_cut (inflate, f, cut, f->stream->len);
+        check_cut (inflate, f, cut, 1);
+      }
+    }
+    seq_inflate_free (inflate);
+  }
+  g_ptr_array_unref (fixtures);
+}
+
+/* What could be decoded comes before the error: all of it when only the trailer is missing. */
+static void
+test_truncated_content (void)
+{
+  SeqInflate *inflate = seq_inflate_new (0);
+  Fixture *f = fixture_new ("long gzip", SEQ_COMPRESSION_GZIP);
+  GByteArray *out = g_byte_array_new ();
+  GError *error = NULL;
+  gsize missing;
+
+  fixture_add (f, 'g', 600000, 0);
+  for (missing = 1; missing <= 8; missing++) {
+    seq_inflate_reset (inflate);
+    g_byte_array_set_size (out, 0);
+    inflate_all (inflate, f->stream->data, f->stream->len - missing, 0, 10000, out, &error);
+    g_assert_error (error, SEQ_INFLATE_ERROR_DOMAIN, SEQ_INFLATE_ERROR_TRUNCATED);
+    g_assert_nonnull (strstr (error->message, "gzip"));
+    assert_content (out, f->content->data, f->content->len);
+    g_clear_error (&error);
+  }
+  /* Half of the stream gives about half of the content. */
+  seq_inflate_reset (inflate);
+  g_byte_array_set_size (out, 0);
+  inflate_all (inflate, f->stream->data, f->stream->len / 2, 0, 10000, out, &error);
+  g_assert_error (error, SEQ_INFLATE_ERROR_DOMAIN, SEQ_INFLATE_ERROR_TRUNCATED);
+  g_assert_cmpuint (out->len, >, f->content->len * 4 / 10);
+  assert_content (out, f->content->data, out->len);
+  g_clear_error (&error);
+
+  g_byte_array_unref (out);
+  fixture_free (f);
+  seq_inflate_free (inflate);
+}
+
+static void
+check_flip (SeqInflate * inflate, const Fixture * f, GByteArray * stream, gsize at, guint bit)
+{
+  GByteArray *out = g_byte_array_new ();
+  GError *error = NULL;
+  SeqInflateStatus status;
+
+  stream->data[at] ^= (guint8) (1u << bit);
+  seq_inflate_reset (inflate);
+  status = inflate_all (inflate, stream->data, stream->len, 0, stream->len, out, &error);
+  if (status == SEQ_INFLATE_END && seq_inflate_get_compression (inflate) == SEQ_COMPRESSION_NONE)
+    assert_content (out, stream->data, stream->len);
+  else if (status == SEQ_INFLATE_END)
+    assert_content (out, f->content->data, f->content->len);
+  else
+    g_assert_nonnull (error);
+  stream->data[at] ^= (guint8) (1u << bit);
+  g_clear_error (&error);
+  g_byte_array_unref (out);
+}
+
+static void
+test_flipped_bits (void)
+{
+  GPtrArray *fixtures = make_fixtures ();
+  SeqInflate *inflate = seq_inflate_new (0);
+  guint i, bit;
+  gsize at;
+
+  for (i = 0; i < fixtures->len; i++) {
+    const Fixture *f = fixtures->pdata[i];
+
+    g_test_message ("%s", f->name);
+    for (at = 0; at < f->stream->len; at++)
+      for (bit = 0; bit < 8; bit++)
+        check_flip (inflate, f, f->stream, at, bit);
+  }
+  seq_inflate_free (inflate);
+  g_ptr_array_unref (fixtures);
+}
+
+/* Each byte of CRC32 and ISIZE is compared, by the gzip and by the BGZF path. */
+static void
+test_trailer (gconstpointer data)
+{
+  const gchar kind = *(const gchar *) data;
+  SeqInflate *inflate = seq_inflate_new (0);
+  Fixture *f = fixture_new ("trailer", SEQ_COMPRESSION_GZIP);
+  GByteArray *out = g_byte_array_new ();
+  GError *error = NULL;
+  gsize back, piece;
+
+  fixture_add (f, kind, 1000, 0);
+  for (back = 1; back <= 8; back++)
+    for (piece = 1; piece < 2000; piece += 37) {
+      f->stream->data[f->stream->len - back] ^= 1;
+      seq_inflate_reset (inflate);
+      inflate_all (inflate, f->stream->data, f->stream->len, 0, piece, out, &error);
+      g_assert_error (error, SEQ_INFLATE_ERROR_DOMAIN, SEQ_INFLATE_ERROR_CORRUPT);
+      f->stream->data[f->stream->len - back] ^= 1;
+      g_clear_error (&error);
+    }
+  g_byte_array_unref (out);
+  fixture_free (f);
+  seq_inflate_free (inflate);
+}
+
+#define ANY_CODE (-1)
+
+static void
+check_stream_error (const GByteArray * stream, gint code, gsize expected_output)
+{
+  static const gsize pieces[] = { 1, 2, 3, 7, 1 << 20 };
+  guint threads, i;
+
+  for (threads = 0; threads < 2; threads++) {
+    SeqInflate *inflate = seq_inflate_new (threads);
+
+    for (i = 0; i < G_N_ELEMENTS (pieces); i++) {
+      GByteArray *out = g_byte_array_new ();
+      GError *error = NULL, *again = NULL;
+      SeqInflateStatus status;
+      const guint8 *view;
+      gsize length;
+
+      seq_inflate_reset (inflate);
+      status = inflate_all (inflate, stream->data, stream->len, 0, pieces[i], out, &error);
+      g_assert_cmpint (status, ==, SEQ_INFLATE_ERROR);
+      g_assert_true (error->domain == SEQ_INFLATE_ERROR_DOMAIN);
+      if (code != ANY_CODE)
+        g_assert_cmpint (error->code, ==, code);
+      g_assert_cmpuint (out->len, ==, expected_output);
+      /* An error stays. */
+      g_assert_cmpint (seq_inflate_next (inflate, &view, &length, &again), ==, SEQ_INFLATE_ERROR);
+      g_assert_cmpstr (again->message, ==, error->message);
+      g_clear_error (&again);
+      g_clear_error (&error);
+      g_byte_array_unref (out);
+    }
+    seq_inflate_free (inflate);
+  }
+}
+
+static void
+test_trailing_garbage (void)
+{
+  static const struct { const gchar *bytes; gsize size; } garbage[] = {
+    { "xyzzy", 5 }, { "\0\0x\0", 4 }, { "\x1fxyz", 4 }, { ">", 1 }
+  };
+  GPtrArray *fixtures = make_fixtures ();
+  guint i, j;
+
+  for (i = 1; i < fixtures->len; i++)
+    for (j = 0; j < G_N_ELEMENTS (garbage); j++) {
+      Fixture *f = fixtures->pdata[i];
+      guint size = f->stream->len;
+      gint code = SEQ_INFLATE_ERROR_TRAILING_GARBAGE;
+
+      /* How many bytes libzstd wants to see before it says that this is no header depends on its
+       * version; until then the stream is cut short. */
+      if (f->compression == SEQ_COMPRESSION_ZSTD && garbage[j].size < 5)
+        code = ANY_CODE;
+      g_test_message ("%s with %s", f->name, garbage[j].bytes);
+      g_byte_array_append (f->stream, (const guint8 *) garbage[j].bytes, (guint) garbage[j].size);
+      check_stream_error (f->stream, code, f->content->len);
+      g_byte_array_set_size (f->stream, size);
+    }
+  g_ptr_array_unref (fixtures);
+}
+
+static void
+test_refused_headers (void)
+{
+  static const struct { const gchar *bytes; gsize size; gint code; } headers[] = {
+    { "\x1f\x8b\x07\0\0\0\0\0\0\xff\x03\0", 12, SEQ_INFLATE_ERROR_UNSUPPORTED },
+    { "\x1f\x8b\x08\x20\0\0\0\0\0\xff\x03\0", 12, SEQ_INFLATE_ERROR_CORRUPT },
+    /* A zstd window of 2^28 bytes, and one that wants a dictionary. */
+    { "\x28\xb5\x2f\xfd\x00\x90\x01\0\0", 9, SEQ_INFLATE_ERROR_UNSUPPORTED },
+    { "\x28\xb5\x2f\xfd\x01\x00\x05\x01\0\0", 10, SEQ_INFLATE_ERROR_UNSUPPORTED },
+    { "\x28\xb5\x2f\xfd\x00\x00\x07\0\0", 9, SEQ_INFLATE_ERROR_CORRUPT }
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (headers); i++) {
+    GByteArray *stream = g_byte_array_new ();
+
+    g_test_message ("header %u", i);
+    g_byte_array_append (stream, (const guint8 *) headers[i].bytes, (guint) headers[i].size);
+    check_stream_error (stream, headers[i].code, 0);
+    g_byte_array_unref (stream);
+  }
+}
+
+/* The largest window that is allowed. */
+static void
+test_zstd_window (void)
+{
+  static const guint8 frame[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x88, 0x09, 0, 0, 'A' };
+  SeqInflate *inflate = seq_inflate_new (0);
+  GByteArray *out = g_byte_array_new ();
+  GError *error = NULL;
+
+  inflate_all (inflate, frame, sizeof frame, 0, sizeof frame, out, &error);
+  g_assert_no_error (error);
+  assert_content (out, (const guint8 *) "A", 1);
+  g_byte_array_unref (out);
+  seq_inflate_free (inflate);
+}
+
+static Fixture *
+make_large_bgzf (guint n_blocks, gboolean eof_block)
+{
+  Fixture *f = fixture_new ("large bgzf", SEQ_COMPRESSION_BGZF);
+  guint i;
+
+  for (i = 0; i < n_blocks; i++)
+    fixture_add (f, 'b', i % 7 == 3 ? 0 : 65280 - i * 13, i % 5 == 0);
+  if (eof_block)
+    fixture_add (f, 'b', 0, 0);
+  return f;
+}
+
+static void
+test_bgzf_large (void)
+{
+  static const gsize pieces[] = { 5000, 65536, 300001, 1 << 30 };
+  Fixture *f = make_large_bgzf (150, TRUE);
+  guint threads, i;
+
+  for (threads = 0; threads < 4; threads++) {
+    SeqInflate *inflate = seq_inflate_new (threads);
+
+    for (i = 0; i < G_N_ELEMENTS (pieces); i++)
+      check_whole (inflate, f, 0, pieces[i]);
+    seq_inflate_free (inflate);
+  }
+  fixture_free (f);
+}
+
+static void
+test_bgzf_error_order (void)
+{
+  Fixture *f = make_large_bgzf (100, TRUE);
+  const End *before = &g_array_index (f->ends, End, 56);
+  gchar *place = g_strdup_printf ("byte %" G_GSIZE_FORMAT, before->stream);
+  guint threads;
+
+  /* Into the deflate data of block 57. */
+  memset (f->stream->data + before->stream + 2000, 0xa5, 40);
+  for (threads = 0; threads < 3; threads++) {
+    SeqInflate *inflate = seq_inflate_new (threads);
+    GByteArray *out = g_byte_array_new ();
+    GError *error = NULL;
+
+    inflate_all (inflate, f->stream->data, f->stream->len, 0, 100000, out, &error);
+    g_assert_error (error, SEQ_INFLATE_ERROR_DOMAIN, SEQ_INFLATE_ERROR_CORRUPT);
+    g_assert_nonnull (strstr (error->message, "BGZF"));
+    g_assert_nonnull (strstr (error->message, place));
+    assert_content (out, f->content->data, before->content);
+    g_clear_error (&error);
+    g_byte_array_unref (out);
+    seq_inflate_free (inflate);
+  }
+  g_free (place);
+  fixture_free (f);
+}
+
+static void
+test_bgzf_eof_block (void)
+{
+  Fixture *f = make_large_bgzf (3, FALSE);
+  SeqInflate *inflate = seq_inflate_new (1);
+  GByteArray *out = g_byte_array_new ();
+  GError *error = NULL;
+
+  inflate_all (inflate, f->stream->data, f->stream->len, 0, 1000, out, &error);
+  g_assert_no_error (error);
+  assert_content (out, f->content->data, f->content->len);
+  g_assert_cmpint (seq_inflate_get_warnings (inflate), ==, SEQ_INFLATE_WARNING_NO_EOF_BLOCK);
+  seq_inflate_reset (inflate);
+  g_assert_cmpint (seq_inflate_get_warnings (inflate), ==, 0);
+  g_byte_array_unref (out);
+  fixture_free (f);
+  seq_inflate_free (inflate);
+}
+
+/* Free and reset with jobs under way and with a view held. */
+static void
+test_bgzf_abandon (void)
+{
+  Fixture *f = make_large_bgzf (100, TRUE);
+  guint threads, steps, i;
+  GError *error = NULL;
+
+  for (threads = 0; threads < 3; threads++)
+    for (steps = 0; steps < 6; steps++) {
+      SeqInflate *inflate = seq_inflate_new (threads);
+      const guint8 *view;
+      gsize length;
+
+      seq_inflate_feed (inflate, f->stream->data, f->stream->len);
+      for (i = 0; i < steps; i++)
+        g_assert_cmpint (seq_inflate_next (inflate, &view, &length, &error), !=, SEQ_INFLATE_ERROR);
+      if (steps % 2 == 1)
+        check_whole (inflate, f, 0, 70000);
+      seq_inflate_free (inflate);
+    }
+  fixture_free (f);
+  seq_inflate_free (NULL);
+}
+
+/* One object, one kind after the other, after success and after errors alike. */
+static void
+test_reset (void)
+{
+  GPtrArray *fixtures = make_fixtures ();
+  SeqInflate *inflate = seq_inflate_new (1);
+  guint i, j;
+
+  for (i = 0; i < fixtures->len; i++)
+    for (j = 0; j < fixtures->len; j++) {
+      const Fixture *first = fixtures->pdata[i];
+      const Fixture *second = fixtures->pdata[j];
+
+      check_cut (inflate, first, first->stream->len * 2 / 3, 11);
+      check_whole (inflate, second, 0, 13);
+      seq_inflate_reset (inflate);
+      seq_inflate_feed (inflate, first->stream->data, first->stream->len / 2);
+    }
+  seq_inflate_free (inflate);
+  g_ptr_array_unref (fixtures);
+}
+
+/* Views stay small whatever the ratio, and nothing is lost where a buffer ends. */
+static void
+test_bounded_output (gconstpointer data)
+{
+  const gchar kind = *(const gchar *) data;
+  const gsize size = 24 << 20;
+  guint8 *zeros = g_malloc0 (size);
+  GByteArray *stream = g_byte_array_new ();
+  SeqInflate *inflate = seq_inflate_new (0);
+  SeqInflateStatus status;
+  const guint8 *view;
+  GError *error = NULL;
+  gsize total = 0, n;
+
+  if (kind == 'g')
+    put_gzip (stream, zeros, size, 0);
+  else
+    put_zstd (stream, zeros, size);
+  seq_inflate_feed (inflate, stream->data, stream->len);
+  seq_inflate_finish_input (inflate);
+  while ((status = seq_inflate_next (inflate, &view, &n, &error)) == SEQ_INFLATE_DATA) {
+    g_assert_cmpuint (n, <=, 256 * 1024);
+    g_assert_cmpmem (view, n, zeros, n);
+    total += n;
+  }
+  g_assert_no_error (error);
+  g_assert_cmpint (status, ==, SEQ_INFLATE_END);
+  g_assert_cmpuint (total, ==, size);
+  seq_inflate_free (inflate);
+  g_byte_array_unref (stream);
+  g_free (zeros);
+}
+
+static void
+test_large (gconstpointer data)
+{
+  const gchar kind = *(const gchar *) data;
+  SeqInflate *inflate = seq_inflate_new (0);
+  Fixture *f = fixture_new ("large", kind == 'g' ? SEQ_COMPRESSION_GZIP : SEQ_COMPRESSION_ZSTD);
+
+  fixture_add (f, kind, 2000003, 0);
+  fixture_add (f, kind, 256 * 1024, 0);
+  fixture_add (f, kind, 300000, 0);
+  check_whole (inflate, f, 0, 1 << 30);
+  check_whole (inflate, f, 0, 65536);
+  check_whole (inflate, f, 0, 4097);
+  check_whole (inflate, f, 0, 61);
+  fixture_free (f);
+  seq_inflate_free (inflate);
+}
+
+static void
+test_plain_view (void)
+{
+  static const guint8 text[] = ">a\nACGT\n";
+  SeqInflate *inflate = seq_inflate_new (0);
+  const guint8 *view;
+  gsize n;
+
+  g_assert_cmpint (seq_inflate_next (inflate, &view, &n, NULL), ==, SEQ_INFLATE_NEED_INPUT);
+  g_assert_cmpint (seq_inflate_get_compression (inflate), ==, SEQ_COMPRESSION_UNKNOWN);
+  seq_inflate_feed (inflate, text, sizeof text);
+  g_assert_cmpint (seq_inflate_next (inflate, &view, &n, NULL), ==, SEQ_INFLATE_DATA);
+  g_assert_true (view == text);
+  g_assert_cmpuint (n, ==, sizeof text);
+  g_assert_cmpint (seq_inflate_next (inflate, &view, &n, NULL), ==, SEQ_INFLATE_NEED_INPUT);
+  seq_inflate_finish_input (inflate);
+  g_assert_cmpint (seq_inflate_next (inflate, &view, &n, NULL), ==, SEQ_INFLATE_END);
+  g_assert_cmpint (seq_inflate_next (inflate, &view, &n, NULL), ==, SEQ_INFLATE_END);
+  g_assert_cmpstr (seq_compression_get_name (seq_inflate_get_compression (inflate)), ==, "plain");
+  seq_inflate_free (inflate);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/inflate/plain-view", test_plain_view);
+  g_test_add_func ("/inflate/splits", test_splits);
+  g_test_add_func ("/inflate/truncation", test_truncation);
+  g_test_add_func ("/inflate/truncated-content", test_truncated_content);
+  g_test_add_func ("/inflate/flipped-bits", test_flipped_bits);
+  g_test_add_data_func ("/inflate/trailer/gzip", "g", test_trailer);
+  g_test_add_data_func ("/inflate/trailer/bgzf", "b", test_trailer);
+  g_test_add_func ("/inflate/trailing-garbage", test_trailing_garbage);
+  g_test_add_func ("/inflate/refused-headers", test_refused_headers);
+  g_test_add_func ("/inflate/zstd-window", test_zstd_window);
+  g_test_add_data_func ("/inflate/large/gzip", "g", test_large);
+  g_test_add_data_func ("/inflate/large/zstd", "z", test_large);
+  g_test_add_data_func ("/inflate/bounded-output/gzip", "g", test_bounded_output);
+  g_test_add_data_func ("/inflate/bounded-output/zstd", "z", test_bounded_output);
+  g_test_add_func ("/inflate/bgzf/large", test_bgzf_large);
+  g_test_add_func ("/inflate/bgzf/error-order", test_bgzf_error_order);
+  g_test_add_func ("/inflate/bgzf/eof-block", test_bgzf_eof_block);
+  g_test_add_func ("/inflate/bgzf/abandon", test_bgzf_abandon);
+  g_test_add_func ("/inflate/reset", test_reset);
+  return g_test_run ();
+}
