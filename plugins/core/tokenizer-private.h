@@ -32,7 +32,7 @@ struct _SeqTokenizer
   guint32 max_id;
   gboolean fixed_rate;
   gboolean all_known;           /* no unit can be unknown */
-  gboolean narrow;              /* letters that need no more than the two fields below */
+  gboolean narrow;              /* letters whose ids fit the table below */
   guint8 bytes[256];            /* id of each letter, `marker` = unknown */
   guint8 marker;                /* no letter has this id */
 };

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-/* Two ways lead to ids. Letters with small ids at a fixed rate, which is most of what is ever
- * tokenized, are mapped block by block (encode_narrow). Everything else is walked unit by unit into
- * a Sink, which knows the window that is wanted; counting and finding a token are walks that write
- * nothing, so that they cannot disagree with what encoding does. */
+/* Two ways lead to ids. Where token i is residue i and onwards, which holds for most of what is ever
+ * tokenized, ids are made block by block (encode_direct). Everything else is walked unit by unit
+ * into a Sink, which knows the window that is wanted; counting and finding a token are walks that
+ * write nothing, so that they cannot disagree with what encoding does. */
 
 #define BLOCK 512
 
@@ -85,18 +85,24 @@ is_unknown_residue (const SeqTokenizer *tokenizer, guint8 residue)
       && tokenizer->codes[residue] == SEQ_TOKENIZER_NO_CODE;
 }
 
+/* What is written for an unknown unit. Where the policy is to fail, there need not be such a
+ * token. */
+static guint32
+unknown_id (const SeqTokenizer *tokenizer)
+{
+  return tokenizer->unk != SEQ_TOKENIZER_NO_ID ? tokenizer->unk : tokenizer->pad;
+}
+
 /* An unknown unit. Returns: whether to go on. */
 static gboolean
 sink_unknown (Sink *sink, gsize position)
 {
   const SeqTokenizer *tokenizer = sink->tokenizer;
-  /* where the policy is to fail, there need not be such a token */
-  guint32 id = tokenizer->unk != SEQ_TOKENIZER_NO_ID ? tokenizer->unk : tokenizer->pad;
   gsize owner;
 
   if (tokenizer->unknown != SEQ_UNKNOWN_SKIP
       && !(tokenizer->unknown == SEQ_UNKNOWN_PER_RUN && sink->in_run)
-      && !sink_token (sink, id, position))
+      && !sink_token (sink, unknown_id (tokenizer), position))
     return FALSE;
   sink->in_run = TRUE;
 
@@ -114,12 +120,12 @@ sink_unknown (Sink *sink, gsize position)
 }
 
 static void
-walk_letters (Sink *sink, gsize n, gsize start)
+walk_letters (Sink *sink, gsize n)
 {
   const guint32 *ids = sink->tokenizer->ids;
   gsize i;
 
-  for (i = start; i < n; i++) {
+  for (i = 0; i < n; i++) {
     guint32 id = ids[sink->residues[i]];
 
     if (!(id != SEQ_TOKENIZER_NO_ID ? sink_known (sink, id, i) : sink_unknown (sink, i)))
@@ -127,23 +133,47 @@ walk_letters (Sink *sink, gsize n, gsize start)
   }
 }
 
+/* The k-mers that lie in a run of letters, which is read on from one call to the next. */
+typedef struct
+{
+  guint32 kmer, mask;
+  guint missing;                /* letters until a whole k-mer has been read */
+} KmerReader;
+
+static inline KmerReader
+kmer_reader (const SeqTokenizer *tokenizer)
+{
+  KmerReader reader = { 0, (1u << (2 * tokenizer->k)) - 1, tokenizer->k };
+
+  return reader;
+}
+
+/* Returns: whether the last k letters, this one included, make a k-mer. */
+static inline gboolean
+kmer_next (KmerReader *reader, const SeqTokenizer *tokenizer, guint8 residue)
+{
+  guint code = tokenizer->codes[residue];
+
+  reader->kmer = (reader->kmer << 2 | (code & 3)) & reader->mask;
+  reader->missing = code == SEQ_TOKENIZER_NO_CODE ? tokenizer->k
+      : reader->missing - (reader->missing > 0);
+  return reader->missing == 0;
+}
+
 static void
-walk_overlapping (Sink *sink, gsize n, gsize start)
+walk_overlapping (Sink *sink, gsize n)
 {
   const SeqTokenizer *tokenizer = sink->tokenizer;
-  const guint32 mask = (1u << (2 * tokenizer->k)) - 1;
-  guint32 kmer = 0;
-  gsize i, known = 0, k = tokenizer->k;
+  KmerReader reader = kmer_reader (tokenizer);
+  gsize i, before = tokenizer->k - 1;
 
-  for (i = start; i < n; i++) {
-    guint code = tokenizer->codes[sink->residues[i]];
+  for (i = 0; i < n; i++) {
+    gboolean known = kmer_next (&reader, tokenizer, sink->residues[i]);
 
-    kmer = (kmer << 2 | (code & 3)) & mask;
-    known = code != SEQ_TOKENIZER_NO_CODE ? known + 1 : 0;
-    if (i + 1 - start < k)
+    if (i < before)
       continue;
-    if (!(known >= k ? sink_known (sink, tokenizer->first_kmer + kmer, i + 1 - k)
-            : sink_unknown (sink, i + 1 - k)))
+    if (!(known ? sink_known (sink, tokenizer->first_kmer + reader.kmer, i - before)
+            : sink_unknown (sink, i - before)))
       return;
   }
 }
@@ -201,23 +231,34 @@ fixed_count (const SeqTokenizer *tokenizer, gsize n)
 static void
 walk (Sink *sink, gsize n)
 {
-  const SeqTokenizer *tokenizer = sink->tokenizer;
-  gsize start = 0;
-
-  /* At a fixed rate token i starts at residue i, so what lies before the window is not looked at. */
-  if (tokenizer->fixed_rate)
-    sink->index = start = MIN (sink->first, fixed_count (tokenizer, n));
-  switch (tokenizer->units) {
+  switch (sink->tokenizer->units) {
     case SEQ_UNITS_LETTERS:
-      walk_letters (sink, n, start);
+      walk_letters (sink, n);
       break;
     case SEQ_UNITS_OVERLAPPING:
-      walk_overlapping (sink, n, start);
+      walk_overlapping (sink, n);
       break;
     case SEQ_UNITS_SPLIT:
       walk_split (sink, n);
       break;
   }
+}
+
+/* Whether token i is residue i in the first n residues. */
+static gboolean
+all_letters_known (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n)
+{
+  guint8 block[BLOCK];
+  gsize len;
+
+  if (!tokenizer->narrow)
+    return FALSE;
+  for (; n > 0; n -= len, residues += len) {
+    len = MIN (n, BLOCK);
+    if (seq_tokenizer_map_bytes (tokenizer->bytes, tokenizer->marker, residues, len, block) > 0)
+      return tokenizer->all_known;
+  }
+  return TRUE;
 }
 
 gsize
@@ -227,6 +268,8 @@ seq_tokenizer_count (const SeqTokenizer *tokenizer, const guint8 *residues, gsiz
 
   if (tokenizer->fixed_rate)
     return fixed_count (tokenizer, n);
+  if (all_letters_known (tokenizer, residues, n))
+    return n;
   sink_init (&sink, tokenizer, residues, n, 0, G_MAXSIZE);
   walk (&sink, n);
   return sink.index;
@@ -245,7 +288,7 @@ seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 *resid
   return sink.position;
 }
 
-/* n letters, all of which are wanted. Returns: how many of them are unknown. */
+/* n letters with small ids. Returns: how many of them are unknown. */
 static guint64
 encode_narrow (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, SeqDtype dtype,
     guint8 *out)
@@ -267,6 +310,80 @@ encode_narrow (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, S
   return tokenizer->all_known ? 0 : unknown;
 }
 
+/* n letters with any ids. */
+static guint64
+encode_wide (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, SeqDtype dtype,
+    guint8 *out)
+{
+  guint32 block[BLOCK], unk = unknown_id (tokenizer);
+  guint64 unknown = 0;
+  gsize len, i;
+
+  for (; n > 0; n -= len, residues += len, out += len * seq_dtype_size (dtype)) {
+    len = MIN (n, BLOCK);
+    for (i = 0; i < len; i++) {
+      guint32 id = tokenizer->ids[residues[i]];
+
+      block[i] = id != SEQ_TOKENIZER_NO_ID ? id : unk;
+      unknown += id == SEQ_TOKENIZER_NO_ID;
+    }
+    seq_dtype_convert (dtype, out, block, len);
+  }
+  return unknown;
+}
+
+/* n k-mers, which start at each of the first n residues. */
+static guint64
+encode_kmers (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, SeqDtype dtype,
+    guint8 *out)
+{
+  guint32 block[BLOCK], unk = unknown_id (tokenizer);
+  KmerReader reader = kmer_reader (tokenizer);
+  guint64 unknown = 0;
+  gsize len, i;
+
+  for (i = 0; n > 0 && i + 1 < tokenizer->k; i++)
+    kmer_next (&reader, tokenizer, *residues++);
+  for (; n > 0; n -= len, residues += len, out += len * seq_dtype_size (dtype)) {
+    len = MIN (n, BLOCK);
+    for (i = 0; i < len; i++) {
+      gboolean known = kmer_next (&reader, tokenizer, residues[i]);
+
+      block[i] = known ? tokenizer->first_kmer + reader.kmer : unk;
+      unknown += !known;
+    }
+    seq_dtype_convert (dtype, out, block, len);
+  }
+  return unknown;
+}
+
+/* Encodes a window in which token i starts at residue i. Returns: FALSE where that does not hold;
+ * nothing has been written then. */
+static gboolean
+encode_direct (Sink *sink, gsize n)
+{
+  const SeqTokenizer *tokenizer = sink->tokenizer;
+  gsize count, start, len;
+
+  /* Up to one past the window: an unknown residue there may be left out and count here. */
+  if (!tokenizer->fixed_rate
+      && !all_letters_known (tokenizer, sink->residues, sink->end < n ? sink->end + 1 : n))
+    return FALSE;
+  count = fixed_count (tokenizer, n);
+  start = MIN (sink->first, count);
+  len = MIN (sink->end, count) - start;
+  sink->unknown = (tokenizer->units == SEQ_UNITS_OVERLAPPING ? encode_kmers
+      : tokenizer->narrow ? encode_narrow : encode_wide) (tokenizer, sink->residues + start, len,
+      sink->dtype, sink->out);
+  sink->out += len * seq_dtype_size (sink->dtype);
+  if (sink->unknown > 0) {
+    while (!is_unknown_residue (tokenizer, sink->residues[start]))
+      start++;
+    sink->unknown_position = (gssize) start;
+  }
+  return TRUE;
+}
+
 static guint8 *
 put_special (guint8 *out, SeqDtype dtype, guint32 id)
 {
@@ -280,39 +397,23 @@ gsize
 seq_tokenizer_encode (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, gsize first,
     gsize max_body, SeqDtype dtype, void *out, guint64 *unknown, gssize *unknown_position)
 {
-  guint8 *p = put_special (out, dtype, tokenizer->prefix);
-  guint64 n_unknown;
-  gssize position = -1;
+  guint8 *end;
+  Sink sink;
 
-  if (tokenizer->narrow) {
-    gsize start = MIN (first, n), i = start, len = MIN (n - start, max_body);
-
-    n_unknown = encode_narrow (tokenizer, residues + start, len, dtype, p);
-    p += len * seq_dtype_size (dtype);
-    if (n_unknown > 0) {
-      while (!is_unknown_residue (tokenizer, residues[i]))
-        i++;
-      position = (gssize) i;
-    }
-  } else {
-    Sink sink;
-
-    sink_init (&sink, tokenizer, residues, n, first, max_body);
-    sink.dtype = dtype;
-    sink.out = p;
+  sink_init (&sink, tokenizer, residues, n, first, max_body);
+  sink.dtype = dtype;
+  sink.out = put_special (out, dtype, tokenizer->prefix);
+  if (!encode_direct (&sink, n)) {
     walk (&sink, n);
     sink_flush (&sink);
-    p = sink.out;
-    n_unknown = sink.unknown;
-    position = sink.unknown_position;
   }
-  p = put_special (p, dtype, tokenizer->suffix);
+  end = put_special (sink.out, dtype, tokenizer->suffix);
 
   if (unknown != NULL)
-    *unknown += n_unknown;
+    *unknown += sink.unknown;
   if (unknown_position != NULL)
-    *unknown_position = position;
-  return (gsize) (p - (guint8 *) out) / seq_dtype_size (dtype);
+    *unknown_position = sink.unknown_position;
+  return (gsize) (end - (guint8 *) out) / seq_dtype_size (dtype);
 }
 
 static guint32
@@ -321,14 +422,14 @@ max_known (guint32 max, guint32 id)
   return id != SEQ_TOKENIZER_NO_ID ? MAX (max, id) : max;
 }
 
-/* Chooses the ids of the narrow way, where it can be taken. */
+/* Makes the table of ids that fit a byte, where they all do. */
 static void
 derive_bytes (SeqTokenizer *tokenizer)
 {
   gboolean used[256] = { FALSE };
   guint i, marker = 0;
 
-  tokenizer->narrow = tokenizer->fixed_rate && tokenizer->units == SEQ_UNITS_LETTERS
+  tokenizer->narrow = tokenizer->units == SEQ_UNITS_LETTERS
       && (tokenizer->unk == SEQ_TOKENIZER_NO_ID || tokenizer->unk < 256);
   for (i = 0; i < 256 && tokenizer->narrow; i++) {
     if (tokenizer->ids[i] == SEQ_TOKENIZER_NO_ID)
