@@ -16,10 +16,10 @@
  * Memory: the input blocks of a window, with 16 bytes a record for the keys (32 while they are
  * sorted), and the blocks on the way downstream, of which up to 8 are kept for use again.
  *
- * A window ends when it is full and at EOS, SEGMENT, SEGMENT_DONE and STREAM_START. Other serialized
- * events don't wait for the records before them. When caps change within a window, its records
- * leave under caps that hold for all of them: `quality` is true if it was ever true, and `alphabet`
- * unknown where alphabets differ.
+ * A window ends when it is full and at EOS, SEGMENT, SEGMENT_DONE and STREAM_START. Other
+ * serialized events don't wait for the records before them. When caps change within a window, its
+ * records leave under caps that hold for all of them: `quality` is true if it was ever true, and
+ * `alphabet` unknown where alphabets differ.
  *
  * ## Example launch line
  * |[
@@ -130,8 +130,8 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src", GST_P
 
 G_DEFINE_TYPE_WITH_CODE (GstSeqSort, gst_seq_sort, GST_TYPE_ELEMENT,
     G_IMPLEMENT_INTERFACE (GST_TYPE_PRESET, NULL)
-    GST_DEBUG_CATEGORY_INIT (seq_sort_debug, "seqsort", 0, "sequence sorter"));
-GST_ELEMENT_REGISTER_DEFINE (seqsort, "seqsort", GST_RANK_NONE, GST_TYPE_SEQ_SORT);
+    GST_DEBUG_CATEGORY_INIT (seq_sort_debug, "seqsort", 0, "sequence sorter"))
+GST_ELEMENT_REGISTER_DEFINE (seqsort, "seqsort", GST_RANK_NONE, GST_TYPE_SEQ_SORT)
 
 #define GST_TYPE_SEQ_SORT_ORDER (gst_seq_sort_order_get_type ())
 static GType
@@ -360,10 +360,10 @@ gst_seq_sort_new_buffer (GstSeqSort * self, gsize size)
 }
 
 static inline void
-prefetch_bytes (const guint8 * bytes, gsize size)
+prefetch_range (const guint8 * bytes, guint32 offset, guint32 length)
 {
-  for (gsize i = 0; i < MIN (size, LINES_AHEAD * LINE); i += LINE)
-    __builtin_prefetch (bytes + i);
+  for (gsize i = 0; i < MIN (length, LINES_AHEAD * LINE); i += LINE)
+    __builtin_prefetch (bytes + offset + i);
 }
 
 static inline void
@@ -372,11 +372,10 @@ prefetch_source (const Source * source)
   const guint8 *bytes = source->input->map.data;
   const GstSeqRecord *record = &source->record;
 
-  if (record->name_len > 0)
-    __builtin_prefetch (bytes + record->name);
-  prefetch_bytes (bytes + record->seq, record->seq_len);
+  prefetch_range (bytes, record->name, MIN (record->name_len, LINE));
+  prefetch_range (bytes, record->seq, record->seq_len);
   if (record->qual != GST_SEQ_NO_QUALITY)
-    prefetch_bytes (bytes + record->qual, record->seq_len);
+    prefetch_range (bytes, record->qual, record->seq_len);
 }
 
 static inline guint32
@@ -625,7 +624,7 @@ out:
 }
 
 /* Drains before an event, whose sender doesn't see a flow return. An error that is this element's
- * own has been posted where it happened. */
+ * own has been posted where it happened. The keys of a whole input are not kept for the next. */
 static void
 gst_seq_sort_drain_for_event (GstSeqSort * self)
 {
@@ -633,6 +632,8 @@ gst_seq_sort_drain_for_event (GstSeqSort * self)
 
   if (ret < GST_FLOW_EOS && ret == self->push_flow)
     GST_ELEMENT_FLOW_ERROR (self, ret);
+  g_clear_pointer (&self->keys, g_free);
+  self->n_room = 0;
 }
 
 static gboolean

@@ -8,6 +8,6 @@ G_BEGIN_DECLS
 #define GST_TYPE_SEQ_SORT (gst_seq_sort_get_type ())
 G_DECLARE_FINAL_TYPE (GstSeqSort, gst_seq_sort, GST, SEQ_SORT, GstElement)
 
-GST_ELEMENT_REGISTER_DECLARE (seqsort);
+GST_ELEMENT_REGISTER_DECLARE (seqsort)
 
 G_END_DECLS
