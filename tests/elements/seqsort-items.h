@@ -146,6 +146,7 @@ take_block (GstBuffer * block, GArray * result)
 {
   GstSeqRecordsMeta *meta = gst_buffer_get_seq_records_meta (block);
   GError *error = NULL;
+  gsize bytes = 0;
 
   g_assert_nonnull (meta);
   g_assert_cmpuint (meta->n_records, >, 0);
@@ -164,7 +165,9 @@ take_block (GstBuffer * block, GArray * result)
     g_assert_cmpstr (got_residues, ==, residues);
     g_assert_cmpstr (got_quality, ==, quality);
     g_array_append_val (result, item);
+    bytes += strlen (name) + item.length * (quality ? 2 : 1);
   }
+  g_assert_cmpuint (gst_buffer_get_size (block), ==, bytes);
 }
 
 static inline GArray *

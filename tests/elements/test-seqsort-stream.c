@@ -242,7 +242,7 @@ test_caps_change (void)
 {
   GstHarness *h = harness_new ("order=ascending window=100");
   g_autoptr (GRand) rand = g_rand_new_with_seed (16);
-  g_autofree Item *items = random_items (rand, 300, 30);
+  g_autofree Item *items = random_items (rand, 400, 30);
   g_autoptr (GArray) result = NULL;
 
   assert_caps (h, CAPS);
@@ -260,12 +260,18 @@ test_caps_change (void)
   /* a window of one kind again */
   push_items (h, items + 100, 100, 70, NULL);
   assert_caps (h, CAPS_QUALITY);
+  /* quality first, and none afterwards */
+  push_items (h, items + 200, 50, 50, NULL);
+  g_assert_true (push_caps (h, CAPS));
+  push_items (h, items + 250, 50, 50, NULL);
+  assert_caps (h, CAPS_QUALITY);
   /* a change that no record of the window is under */
-  push_items (h, items + 200, 100, 99, NULL);
+  push_items (h, items + 300, 99, 99, NULL);
   g_assert_true (push_caps (h, CAPS_DNA));
   g_assert_true (gst_harness_push_event (h, gst_event_new_eos ()));
+  assert_caps (h, CAPS);
   result = pull_items (h);
-  g_assert_cmpuint (result->len, ==, 300);
+  g_assert_cmpuint (result->len, ==, 399);
   gst_harness_teardown (h);
 }
 
