@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * SECTION:element-pinnedqueue
+ * @title: pinnedqueue
+ * @short_description: keeps batches ready ahead of a consumer
+ *
+ * A queue whose thread fetches batches ahead, so that the consumer never waits for the producer
+ * as long as the producer keeps up on average. It takes buffers of any kind, keeps their order and
+ * treats events, queries, flushes and errors as `queue` does. Unlike `queue` it bounds the bytes
+ * that it holds: only a single buffer that is larger than `max-size-bytes` exceeds them.
+ *
+ * This version hands buffers on in the memory in which they came (the host path).
+ *
+ * ## Example
+ * |[
+ * gst-launch-1.0 filesrc location=genome.fa ! pinnedqueue prefetch-factor=4 ! fakesink
+ * ]|
+ */
+#include "gstpinnedqueue.h"
+
+#include "device-id.h"
+#include "gstpinnedqueue-private.h"
+
+GST_DEBUG_CATEGORY (pinned_queue_debug);
+#define GST_CAT_DEFAULT pinned_queue_debug
+
+#define DEFAULT_DEVICE_ID -1
+#define DEFAULT_PREFETCH_FACTOR 2
+#define MAX_PREFETCH_FACTOR 1024
+#define DEFAULT_MAX_SIZE_BYTES 0
+#define DEFAULT_PIN_MEMORY GST_PINNED_QUEUE_PIN_AUTO
+
+enum
+{
+  PROP_0,
+  PROP_DEVICE_ID,
+  PROP_PREFETCH_FACTOR,
+  PROP_MAX_SIZE_BYTES,
+  PROP_PIN_MEMORY,
+  PROP_STATS,
+};
+
+GType
+gst_pinned_queue_pin_memory_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {GST_PINNED_QUEUE_PIN_AUTO, "Page-locked if there is a usable device", "auto"},
+    {GST_PINNED_QUEUE_PIN_ON, "Page-locked, with a warning if there is no usable device", "on"},
+    {GST_PINNED_QUEUE_PIN_OFF, "Host memory as it comes", "off"},
+    {0, NULL, NULL},
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstPinnedQueuePinMemory", values));
+  return type;
+}
+
+G_DEFINE_TYPE_WITH_CODE (GstPinnedQueue, gst_pinned_queue, GST_TYPE_ELEMENT,
+    G_IMPLEMENT_INTERFACE (GST_TYPE_PRESET, NULL);
+    GST_DEBUG_CATEGORY_INIT (pinned_queue_debug, "pinnedqueue", 0, "Prefetch queue"))
+GST_ELEMENT_REGISTER_DEFINE (pinnedqueue, "pinnedqueue", GST_RANK_NONE, GST_TYPE_PINNED_QUEUE)
+
+/* ---- states ---- */
+
+/* Says once a start what becomes of `pin-memory` */
+static void
+announce_pinning (GstPinnedQueue * self)
+{
+  GstPinnedQueuePinMemory pin_memory;
+  gboolean announced;
+  gint device;
+
+  GST_OBJECT_LOCK (self);
+  pin_memory = self->pin_memory;
+  announced = self->pin_announced;
+  self->pin_announced = TRUE;
+  device = self->device = cudamem_resolve_device_id (GST_ELEMENT (self), self->device_id);
+  GST_OBJECT_UNLOCK (self);
+
+  if (announced)
+    return;
+  if (pin_memory == GST_PINNED_QUEUE_PIN_ON)
+    GST_ELEMENT_WARNING (self, RESOURCE, NOT_FOUND,
+        ("No usable device for page-locked memory; going on in host memory."),
+        ("pin-memory=on, device %d", device));
+  else if (pin_memory == GST_PINNED_QUEUE_PIN_AUTO)
+    GST_INFO_OBJECT (self, "pin-memory=auto: no usable device, buffers stay in host memory");
+}
+
+static GstStateChangeReturn
+gst_pinned_queue_change_state (GstElement * element, GstStateChange transition)
+{
+  GstPinnedQueue *self = GST_PINNED_QUEUE (element);
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
+    announce_pinning (self);
+
+  ret = GST_ELEMENT_CLASS (gst_pinned_queue_parent_class)->change_state (element, transition);
+
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL) {
+    GST_OBJECT_LOCK (self);
+    self->pin_announced = FALSE;
+    GST_OBJECT_UNLOCK (self);
+    g_mutex_lock (&self->lock);
+    prefetch_reset_stats (&self->prefetch);
+    g_mutex_unlock (&self->lock);
+  }
+  return ret;
+}
+
+/* ---- properties ---- */
+
+/* Does the state allow a change of what is read at the start? Called with the object's lock. */
+static gboolean
+may_change_locked (GstPinnedQueue * self, GParamSpec * pspec)
+{
+  if (GST_STATE (self) <= GST_STATE_READY)
+    return TRUE;
+  g_warning ("%s: %s can be changed in NULL and READY only", GST_OBJECT_NAME (self), pspec->name);
+  return FALSE;
+}
+
+static void
+gst_pinned_queue_set_property (GObject * object, guint id, const GValue * value,
+    GParamSpec * pspec)
+{
+  GstPinnedQueue *self = GST_PINNED_QUEUE (object);
+
+  switch (id) {
+    case PROP_DEVICE_ID:
+      GST_OBJECT_LOCK (self);
+      if (may_change_locked (self, pspec)) {
+        self->device_id = g_value_get_int (value);
+        self->device = cudamem_resolve_device_id (GST_ELEMENT (self), self->device_id);
+      }
+      GST_OBJECT_UNLOCK (self);
+      break;
+    case PROP_PIN_MEMORY:
+      GST_OBJECT_LOCK (self);
+      if (may_change_locked (self, pspec))
+        self->pin_memory = g_value_get_enum (value);
+      GST_OBJECT_UNLOCK (self);
+      break;
+    case PROP_PREFETCH_FACTOR:
+    case PROP_MAX_SIZE_BYTES:
+      g_mutex_lock (&self->lock);
+      if (id == PROP_PREFETCH_FACTOR)
+        self->prefetch.max_buffers = g_value_get_uint (value);
+      else
+        self->prefetch.max_bytes = g_value_get_uint64 (value);
+      g_cond_signal (&self->item_removed);
+      g_mutex_unlock (&self->lock);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+}
+
+static GstStructure *
+gst_pinned_queue_stats (GstPinnedQueue * self)
+{
+  GstStructure *stats;
+  gint device;
+
+  GST_OBJECT_LOCK (self);
+  device = self->device;
+  GST_OBJECT_UNLOCK (self);
+
+  g_mutex_lock (&self->lock);
+  stats = prefetch_stats (&self->prefetch, device);
+  g_mutex_unlock (&self->lock);
+  return stats;
+}
+
+static void
+gst_pinned_queue_get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
+{
+  GstPinnedQueue *self = GST_PINNED_QUEUE (object);
+
+  switch (id) {
+    case PROP_DEVICE_ID:
+      GST_OBJECT_LOCK (self);
+      g_value_set_int (value, self->device_id);
+      GST_OBJECT_UNLOCK (self);
+      break;
+    case PROP_PIN_MEMORY:
+      GST_OBJECT_LOCK (self);
+      g_value_set_enum (value, self->pin_memory);
+      GST_OBJECT_UNLOCK (self);
+      break;
+    case PROP_PREFETCH_FACTOR:
+      g_mutex_lock (&self->lock);
+      g_value_set_uint (value, self->prefetch.max_buffers);
+      g_mutex_unlock (&self->lock);
+      break;
+    case PROP_MAX_SIZE_BYTES:
+      g_mutex_lock (&self->lock);
+      g_value_set_uint64 (value, self->prefetch.max_bytes);
+      g_mutex_unlock (&self->lock);
+      break;
+    case PROP_STATS:
+      g_value_take_boxed (value, gst_pinned_queue_stats (self));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+}
+
+static void
+gst_pinned_queue_finalize (GObject * object)
+{
+  GstPinnedQueue *self = GST_PINNED_QUEUE (object);
+
+  prefetch_clear (&self->prefetch);
+  g_mutex_clear (&self->lock);
+  g_cond_clear (&self->item_added);
+  g_cond_clear (&self->item_removed);
+  g_cond_clear (&self->query_done);
+  G_OBJECT_CLASS (gst_pinned_queue_parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass * object_class)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS;
+
+  g_object_class_install_property (object_class, PROP_DEVICE_ID, cudamem_device_id_param_spec ());
+  g_object_class_install_property (object_class, PROP_PREFETCH_FACTOR,
+      g_param_spec_uint ("prefetch-factor", "Prefetch factor",
+          "Buffers (batches) kept ready ahead of the consumer, the one that it works on not counted",
+          1, MAX_PREFETCH_FACTOR, DEFAULT_PREFETCH_FACTOR, flags | GST_PARAM_MUTABLE_PLAYING));
+  g_object_class_install_property (object_class, PROP_MAX_SIZE_BYTES,
+      g_param_spec_uint64 ("max-size-bytes", "Maximum bytes",
+          "Bytes that may wait in the queue; a buffer that is larger passes alone. 0 = no limit",
+          0, G_MAXUINT64, DEFAULT_MAX_SIZE_BYTES, flags | GST_PARAM_MUTABLE_PLAYING));
+  g_object_class_install_property (object_class, PROP_PIN_MEMORY,
+      g_param_spec_enum ("pin-memory", "Pin memory",
+          "Keep buffers in page-locked host memory, from which a GPU copies faster. This version "
+          "has no page-locked memory: auto and on use host memory as it comes, on with a warning. "
+          "A change while PAUSED or PLAYING is refused",
+          GST_TYPE_PINNED_QUEUE_PIN_MEMORY, DEFAULT_PIN_MEMORY, flags | GST_PARAM_MUTABLE_READY));
+  g_object_class_install_property (object_class, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Since NULL. Sizes in bytes, times in ns: device-id, pinned, level-buffers, level-bytes "
+          "(waiting now), max-level-buffers, buffers, bytes (handed on), starved, starved-time "
+          "(downstream waited for a buffer; the wait for the first does not count), full, "
+          "full-time (upstream waited for room)",
+          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+}
+
+static void
+gst_pinned_queue_class_init (GstPinnedQueueClass * klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+
+  object_class->set_property = gst_pinned_queue_set_property;
+  object_class->get_property = gst_pinned_queue_get_property;
+  object_class->finalize = gst_pinned_queue_finalize;
+  element_class->change_state = gst_pinned_queue_change_state;
+  install_properties (object_class);
+
+  pinned_queue_add_pad_templates (element_class);
+  gst_element_class_set_static_metadata (element_class, "Prefetch queue", "Generic",
+      "Keeps batches ready ahead of their consumer, in a thread of its own", "gst-seq");
+  gst_type_mark_as_plugin_api (GST_TYPE_PINNED_QUEUE_PIN_MEMORY, 0);
+}
+
+static void
+gst_pinned_queue_init (GstPinnedQueue * self)
+{
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->item_added);
+  g_cond_init (&self->item_removed);
+  g_cond_init (&self->query_done);
+  prefetch_init (&self->prefetch);
+  self->prefetch.max_buffers = DEFAULT_PREFETCH_FACTOR;
+  self->prefetch.max_bytes = DEFAULT_MAX_SIZE_BYTES;
+  self->flow = GST_FLOW_FLUSHING;
+  self->device_id = DEFAULT_DEVICE_ID;
+  self->device = cudamem_resolve_device_id (GST_ELEMENT (self), DEFAULT_DEVICE_ID);
+  self->pin_memory = DEFAULT_PIN_MEMORY;
+
+  pinned_queue_add_pads (self);
+}
