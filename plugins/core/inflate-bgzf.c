@@ -13,7 +13,8 @@
  * fills at `tail`, workers claim at `run`, the caller delivers at `head`. Copying costs little (the
  * compressed bytes are few) and buys that no job depends on the fed piece: the caller can go and
  * read more input while workers are busy. The ring bounds the memory. When the caller would have to
- * wait for the job at the head, it does a job itself; with no threads that is all there is.
+ * wait for the job at the head, and not all processors have a worker, it does a job itself; with no
+ * threads that is all there is.
  *
  * pthread primitives, not GLib's: ThreadSanitizer knows them.
  */
@@ -61,6 +62,7 @@ struct _SeqInflateBgzf
 
   pthread_t *threads;
   guint n_threads;
+  gboolean caller_works;        /* rather than wait: there is a processor for it */
   pthread_mutex_t lock;         /* guards run, tail, active, quit and done of each job */
   pthread_cond_t work;
   pthread_cond_t finished;
@@ -225,6 +227,7 @@ seq_inflate_bgzf_new (guint n_threads)
   while (self->n_threads < n_threads
       && pthread_create (&self->threads[self->n_threads], NULL, bgzf_worker, self) == 0)
     self->n_threads++;
+  self->caller_works = self->n_threads < g_get_num_processors ();
   return self;
 }
 
@@ -412,13 +415,13 @@ bgzf_job_is_done (SeqInflateBgzf * self, const Job * job)
 }
 
 /* Working beats waiting: another job is as good as the one at the head, which then is in the
- * hands of a worker. */
+ * hands of a worker. But one thread more than there are processors costs some 10 %. */
 static void
 bgzf_work_until_done (SeqInflateBgzf * self, const Job * job)
 {
   pthread_mutex_lock (&self->lock);
   while (!job->done) {
-    if (self->run < self->tail)
+    if (self->caller_works && self->run < self->tail)
       bgzf_run_next (self);
     else
       pthread_cond_wait (&self->finished, &self->lock);

@@ -77,10 +77,10 @@ typedef enum
 GQuark seq_inflate_error_quark (void);
 
 /*
- * n_threads: worker threads for BGZF, at most 64; 0 = all work is done in the caller. The caller
- * takes part of the work whenever it would otherwise wait, so 1 already uses two cores. Threads and
- * buffers (about 2.1 MiB for each of 2 * n_threads + 2 jobs) appear with the first BGZF stream; the
- * other kinds take under 0.5 MiB (zstd: plus its window).
+ * n_threads: worker threads for BGZF, at most 64; 0 = all work is done in the caller. With fewer
+ * threads than processors the caller takes part of the work when it would otherwise wait, so that 1
+ * already uses two cores. Threads and buffers (about 2 MiB for each of 2 * n_threads + 2 jobs)
+ * appear with the first BGZF stream; the other kinds take under 0.5 MiB (zstd: plus its window).
  */
 SeqInflate *seq_inflate_new (guint n_threads);
 

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "workers.h"
+
+enum
+{
+  JOB_IDLE,
+  JOB_QUEUED,
+  JOB_RUNNING,
+  JOB_DONE,
+};
+
+struct _SeqWorkers
+{
+  SeqJobFunc func;
+  gpointer data;
+
+  GMutex lock;
+  GCond added, done;
+  GQueue queue;                 /* of SeqJob, through their links; state QUEUED */
+  gboolean stop;
+  guint n_threads;
+  GThread **threads;
+};
+
+/* Takes the lock away while it works. */
+static void
+run_job (SeqWorkers * self, SeqJob * job)
+{
+  g_queue_unlink (&self->queue, &job->link);
+  job->state = JOB_RUNNING;
+  g_mutex_unlock (&self->lock);
+  self->func (job, self->data);
+  g_mutex_lock (&self->lock);
+  job->state = JOB_DONE;
+}
+
+static gpointer
+worker_thread (gpointer data)
+{
+  SeqWorkers *self = data;
+
+  g_mutex_lock (&self->lock);
+  while (!self->stop) {
+    SeqJob *job = g_queue_peek_head (&self->queue);
+
+    if (job) {
+      run_job (self, job);
+      g_cond_signal (&self->done);
+    } else {
+      g_cond_wait (&self->added, &self->lock);
+    }
+  }
+  g_mutex_unlock (&self->lock);
+  return NULL;
+}
+
+SeqWorkers *
+seq_workers_new (guint n_threads, SeqJobFunc func, gpointer data)
+{
+  SeqWorkers *self = g_new0 (SeqWorkers, 1);
+
+  self->func = func;
+  self->data = data;
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->added);
+  g_cond_init (&self->done);
+  g_queue_init (&self->queue);
+  self->threads = g_new0 (GThread *, n_threads);
+  for (guint i = 0; i < n_threads; i++) {
+    GThread *thread = g_thread_try_new ("seq-worker", worker_thread, self, NULL);
+
+    /* without threads the owner does the work */
+    if (thread)
+      self->threads[self->n_threads++] = thread;
+  }
+  return self;
+}
+
+void
+seq_workers_free (SeqWorkers * self)
+{
+  g_assert (g_queue_is_empty (&self->queue));
+
+  g_mutex_lock (&self->lock);
+  self->stop = TRUE;
+  g_cond_broadcast (&self->added);
+  g_mutex_unlock (&self->lock);
+  for (guint i = 0; i < self->n_threads; i++)
+    g_thread_join (self->threads[i]);
+  g_free (self->threads);
+  g_cond_clear (&self->done);
+  g_cond_clear (&self->added);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+void
+seq_workers_add (SeqWorkers * self, SeqJob * job)
+{
+  g_mutex_lock (&self->lock);
+  job->state = JOB_QUEUED;
+  job->link = (GList) { .data = job };
+  g_queue_push_tail_link (&self->queue, &job->link);
+  g_cond_signal (&self->added);
+  g_mutex_unlock (&self->lock);
+}
+
+void
+seq_workers_wait (SeqWorkers * self, SeqJob * job)
+{
+  g_mutex_lock (&self->lock);
+  while (job->state != JOB_DONE) {
+    if (job->state == JOB_QUEUED)
+      run_job (self, job);
+    else
+      g_cond_wait (&self->done, &self->lock);
+  }
+  g_mutex_unlock (&self->lock);
+}

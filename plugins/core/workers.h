@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Threads that work on jobs while the one who hands the jobs out goes on. Jobs are begun in the
+ * order in which they are added; the owner waits for them in whatever order it needs, which is how
+ * results come out in order. While it waits it works, too: a job that nobody has begun yet is done
+ * by the waiting thread itself, so that no threads at all (n_threads 0) works just as well.
+ *
+ * Threads live as long as the object. Jobs are added and waited for by one thread at a time. */
+
+typedef struct _SeqWorkers SeqWorkers;
+
+/* A job is part of a struct of the caller's, which must stay until it has been waited for. */
+typedef struct
+{
+  /*< private >*/
+  gint state;
+  GList link;
+} SeqJob;
+
+typedef void (*SeqJobFunc) (SeqJob * job, gpointer data);
+
+SeqWorkers *seq_workers_new (guint n_threads, SeqJobFunc func, gpointer data);
+
+/* Every job must have been waited for. */
+void seq_workers_free (SeqWorkers * self);
+
+void seq_workers_add (SeqWorkers * self, SeqJob * job);
+void seq_workers_wait (SeqWorkers * self, SeqJob * job);
+
+G_END_DECLS

@@ -1,0 +1,644 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/**
+ * SECTION:element-seqbatch
+ * @title: seqbatch
+ *
+ * Turns blocks of records into batches of token ids, padded or packed, as NNStreamer tensors
+ * (`other/tensors`) with a #GstSeqBatchMeta that says which record is where.
+ *
+ * The batches follow from the records and the properties alone: not from the number of workers,
+ * nor from how the records came in blocks.
+ *
+ * |[
+ * gst-launch-1.0 seqsrc location=proteins.fa ! seqsort !
+ *     seqbatch tokenizer=esm2 batch-size=0 max-tokens=16384 ! fakesink
+ * ]|
+ */
+
+#include "gstseqbatch.h"
+
+#include <gst/seq/seq.h>
+
+#include "batch-plan.h"
+#include "gstseqbatchoutput.h"
+#include "gstseqbatchsettings.h"
+#include "workers.h"
+
+GST_DEBUG_CATEGORY_STATIC (seq_batch_debug);
+#define GST_CAT_DEFAULT seq_batch_debug
+
+/* batches on their way for each thread: one that it works on and one that waits for it */
+#define JOBS_PER_THREAD 2
+
+/* rows after which batches are made while a block is still being read */
+#define ROWS_PER_PUSH 16384
+
+typedef struct
+{
+  guint64 records, batches, tokens, slots;
+  guint64 truncated, windows, skipped, dropped, unknown;
+} Counts;
+
+struct _GstSeqBatch
+{
+  GstElement parent;
+  GstPad *sinkpad, *srcpad;
+
+  /* object lock */
+  GstSeqBatchSettings settings;
+  gboolean limits_changed;
+  Counts counts;
+  guint n_workers;
+
+  /* streaming thread; set up in READY to PAUSED from the settings as they were then */
+  SeqTokenizer *tokenizer;
+  SeqUnknown unknown;
+  GstSeqOverlong overlong;
+  guint32 max_length, max_body, stride, specials;
+  gboolean drop_last;
+  SeqBatchPlan *plan;
+  guint rows_since_push;
+  SeqWorkers *workers;
+  GQueue jobs;                  /* of GstSeqBatchJob, oldest first */
+  guint max_jobs;
+  GstSeqBatchShape shape;
+  GstCaps *caps;
+  GstSeqBatchMemory memory;
+  guint64 next_number;
+};
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink", GST_PAD_SINK,
+    GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_SEQ_RECORDS_CAPS));
+
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC,
+    GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_SEQ_TENSORS_MEDIA_TYPE
+        ", format=(string){ flexible, static }, framerate=(fraction)[ 0/1, max ]"));
+
+#define gst_seq_batch_parent_class parent_class
+G_DEFINE_TYPE_WITH_CODE (GstSeqBatch, gst_seq_batch, GST_TYPE_ELEMENT,
+    G_IMPLEMENT_INTERFACE (GST_TYPE_PRESET, NULL)
+    GST_DEBUG_CATEGORY_INIT (seq_batch_debug, "seqbatch", 0, "batcher"))
+GST_ELEMENT_REGISTER_DEFINE (seqbatch, "seqbatch", GST_RANK_NONE, GST_TYPE_SEQ_BATCH)
+
+/* ---- caps and memory ---- */
+
+/* Downstream chooses between flexible and, where one shape holds for the stream, static. */
+static gboolean
+negotiate (GstSeqBatch * self)
+{
+  GstCaps *mine, *allowed, *caps;
+  GstSeqBatchShape fixed;
+  gboolean can_be_fixed;
+
+  GST_OBJECT_LOCK (self);
+  gst_seq_batch_settings_get_shape (&self->settings, TRUE, &self->shape);
+  can_be_fixed = gst_seq_batch_settings_get_shape (&self->settings, FALSE, &fixed);
+  GST_OBJECT_UNLOCK (self);
+
+  mine = gst_seq_batch_shape_caps (&self->shape);
+  if (can_be_fixed)
+    gst_caps_append (mine, gst_seq_batch_shape_caps (&fixed));
+  allowed = gst_pad_peer_query_caps (self->srcpad, NULL);
+  caps = gst_caps_intersect_full (allowed, mine, GST_CAPS_INTERSECT_FIRST);
+  gst_caps_unref (allowed);
+  gst_caps_unref (mine);
+  if (gst_caps_is_empty (caps)) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("downstream takes none of the tensors that the "
+            "properties make%s", can_be_fixed ? "" : "; for static tensors set pad-to and "
+            "batch-size, or fixed-total, max-tokens and batch-size"), (NULL));
+    gst_caps_unref (caps);
+    return FALSE;
+  }
+  caps = gst_caps_fixate (caps);
+  if (g_str_equal (gst_structure_get_string (gst_caps_get_structure (caps, 0), "format"), "static"))
+    self->shape = fixed;
+  GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, (gpointer) caps);
+  if (!self->caps || !gst_caps_is_equal (caps, self->caps))
+    gst_pad_push_event (self->srcpad, gst_event_new_caps (caps));
+  gst_caps_replace (&self->caps, caps);
+  gst_seq_batch_memory_negotiate (&self->memory, self->srcpad, caps);
+  gst_caps_unref (caps);
+  return TRUE;
+}
+
+/* ---- batches out ---- */
+
+static void
+job_func (SeqJob * job, gpointer data)
+{
+  gst_seq_batch_job_write ((GstSeqBatchJob *) job);
+}
+
+/* Only an error where the user asked for one, or nothing sensible can be written. */
+static gboolean
+check_job (GstSeqBatch * self, const GstSeqBatchJob * job)
+{
+  const SeqBatchSource *source;
+  const SeqBatchRow *row;
+  const GstSeqRecord *record;
+  guint8 letter;
+
+  if (!job->table) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("the names of a batch of %u records pass 4 GiB; set "
+            "a smaller batch-size", job->n_rows), (NULL));
+    return FALSE;
+  }
+  if (self->unknown != SEQ_UNKNOWN_ERROR || job->result.unknown_row < 0)
+    return TRUE;
+  row = &job->rows[job->result.unknown_row];
+  source = row->block;
+  record = &source->records[row->record];
+  letter = source->data[record->seq + job->result.unknown_position];
+  GST_ELEMENT_ERROR_WITH_DETAILS (self, STREAM, FORMAT, (g_ascii_isprint (letter) ?
+          "record %" G_GUINT64_FORMAT " '%.*s': residue %" G_GSIZE_FORMAT " ('%c') is not in the "
+          "vocabulary" : "record %" G_GUINT64_FORMAT " '%.*s': residue %" G_GSIZE_FORMAT
+          " (byte 0x%02x) is not in the vocabulary", record->id, (gint) MIN (record->name_len, 60),
+          source->data + record->name, job->result.unknown_position, letter), (NULL),
+      ("record", G_TYPE_UINT64, record->id, "residue", G_TYPE_UINT64,
+          (guint64) job->result.unknown_position, NULL));
+  return FALSE;
+}
+
+/* Adds a batch's rows to the counts: `dropped` ones are not in any other. */
+static void
+count_rows (GstSeqBatch * self, const SeqBatchRow * rows, guint n, gboolean dropped)
+{
+  Counts *c = &self->counts;
+
+  for (guint i = 0; i < n; i++) {
+    guint64 first = rows[i].window == 0;
+
+    *(dropped ? &c->dropped : &c->records) += first;
+    c->truncated += !dropped && (rows[i].flags & GST_SEQ_BATCH_RECORD_TRUNCATED);
+    c->windows += !dropped && (rows[i].flags & GST_SEQ_BATCH_RECORD_WINDOW);
+  }
+}
+
+static void
+count_job (GstSeqBatch * self, const GstSeqBatchJob * job)
+{
+  GST_OBJECT_LOCK (self);
+  count_rows (self, job->rows, job->n_rows, FALSE);
+  self->counts.batches++;
+  self->counts.tokens += job->tokens;
+  self->counts.slots += gst_seq_batch_job_slots (job);
+  self->counts.unknown += job->result.unknown;
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* Waits for the oldest batch and pushes it; after an error (`ret`) it only lets go of it. */
+static GstFlowReturn
+finish_job (GstSeqBatch * self, GstFlowReturn ret)
+{
+  GstSeqBatchJob *job = g_queue_pop_head (&self->jobs);
+
+  seq_workers_wait (self->workers, &job->job);
+  if (ret == GST_FLOW_OK && !check_job (self, job))
+    ret = GST_FLOW_ERROR;
+  if (ret == GST_FLOW_OK) {
+    GstBuffer *buffer = gst_seq_batch_job_finish (job);
+
+    count_job (self, job);
+    ret = gst_pad_push (self->srcpad, buffer);
+  }
+  gst_seq_batch_job_free (job);
+  return ret;
+}
+
+static GstFlowReturn
+start_job (GstSeqBatch * self, const SeqPlannedBatch * batch)
+{
+  GstFlowReturn ret = GST_FLOW_OK;
+  GstSeqBatchJob *job = NULL;
+  GError *error = NULL;
+
+  /* a pool that is empty fills again when an older batch is pushed and used */
+  while (ret == GST_FLOW_OK && !job) {
+    gboolean wait = g_queue_is_empty (&self->jobs);
+
+    job = gst_seq_batch_job_new (&self->shape, self->tokenizer, self->max_body, batch,
+        &self->memory, wait, &ret, &error);
+    if (!job && ret == GST_FLOW_EOS && !wait)
+      ret = finish_job (self, GST_FLOW_OK);
+  }
+  if (error) {
+    gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_ERROR, error->domain, error->code,
+        g_strdup (error->message), NULL, __FILE__, GST_FUNCTION, __LINE__);
+    g_error_free (error);
+  }
+  if (!job)
+    return ret;
+  job->number = self->next_number++;
+  g_queue_push_tail (&self->jobs, job);
+  seq_workers_add (self->workers, &job->job);
+  return GST_FLOW_OK;
+}
+
+static void
+release_row (const SeqBatchRow * row, gpointer data)
+{
+  gst_seq_batch_block_release (row->block);
+}
+
+static void
+drop_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
+{
+  GST_OBJECT_LOCK (self);
+  count_rows (self, batch->rows, batch->n_rows, TRUE);
+  GST_OBJECT_UNLOCK (self);
+  for (guint i = 0; i < batch->n_rows; i++)
+    release_row (&batch->rows[i], NULL);
+}
+
+/* Takes over the rows of a batch that the plan has given out. */
+static GstFlowReturn
+take_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
+{
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  if ((gst_pad_check_reconfigure (self->srcpad) || !self->caps) && !negotiate (self)) {
+    gst_pad_mark_reconfigure (self->srcpad);
+    ret = GST_FLOW_NOT_NEGOTIATED;
+  }
+  if (ret == GST_FLOW_OK && self->jobs.length >= self->max_jobs)
+    ret = finish_job (self, ret);
+  if (ret == GST_FLOW_OK)
+    ret = start_job (self, batch);
+  for (guint i = 0; ret != GST_FLOW_OK && i < batch->n_rows; i++)
+    release_row (&batch->rows[i], NULL);
+  return ret;
+}
+
+/* Writes and pushes all batches that are complete. When it returns nothing is on its way: what
+ * the records so far give has been pushed, however slowly more of them come. */
+static GstFlowReturn
+push_batches (GstSeqBatch * self)
+{
+  GstFlowReturn ret = GST_FLOW_OK;
+  SeqPlannedBatch batch;
+
+  while (ret == GST_FLOW_OK && seq_batch_plan_next (self->plan, &batch)) {
+    if (batch.partial && self->drop_last)
+      drop_batch (self, &batch);
+    else
+      ret = take_batch (self, &batch);
+  }
+  while (self->jobs.length > 0)
+    ret = finish_job (self, ret);
+  return ret;
+}
+
+/* ---- records in ---- */
+
+/* Rows are put into batches by and by, so that a record of a million windows is none in memory. */
+static GstFlowReturn
+add_row (GstSeqBatch * self, GstSeqBatchBlock * block, const SeqBatchRow * row)
+{
+  block->pending++;
+  seq_batch_plan_add (self->plan, row);
+  if (++self->rows_since_push < ROWS_PER_PUSH)
+    return GST_FLOW_OK;
+  self->rows_since_push = 0;
+  return push_batches (self);
+}
+
+static GstFlowReturn
+add_windows (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize body)
+{
+  const GstSeqRecord *record = &block->source.records[index];
+  const guint8 *residues = block->source.data + record->seq;
+  SeqBatchRow row = {.block = block,.record = index,.flags = GST_SEQ_BATCH_RECORD_WINDOW };
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  for (gsize at = 0; ret == GST_FLOW_OK; at += self->stride) {
+    row.tokens = MIN (self->max_body, body - at) + self->specials;
+    ret = add_row (self, block, &row);
+    if (body - at <= self->max_body)
+      break;
+    row.window++;
+    row.start += seq_tokenizer_token_position (self->tokenizer, residues + row.start,
+        record->seq_len - row.start, self->stride);
+  }
+  return ret;
+}
+
+static GstFlowReturn
+add_overlong (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize body)
+{
+  const GstSeqRecord *record = &block->source.records[index];
+  SeqBatchRow row = {.block = block,.record = index,.tokens = self->max_length,
+    .flags = GST_SEQ_BATCH_RECORD_TRUNCATED
+  };
+
+  switch (self->overlong) {
+    case GST_SEQ_OVERLONG_TRUNCATE:
+      return add_row (self, block, &row);
+    case GST_SEQ_OVERLONG_WINDOW:
+      return add_windows (self, block, index, body);
+    case GST_SEQ_OVERLONG_SKIP:
+      GST_OBJECT_LOCK (self);
+      self->counts.skipped++;
+      GST_OBJECT_UNLOCK (self);
+      return GST_FLOW_OK;
+    case GST_SEQ_OVERLONG_ERROR:
+      break;
+  }
+  push_batches (self);          /* what comes before the error goes out before it */
+  GST_ELEMENT_ERROR_WITH_DETAILS (self, STREAM, FORMAT, ("record %" G_GUINT64_FORMAT " '%.*s' has %"
+          G_GSIZE_FORMAT " tokens, more than the %u that are allowed", record->id,
+          (gint) MIN (record->name_len, 60), block->source.data + record->name,
+          body + self->specials, self->max_length), (NULL),
+      ("record", G_TYPE_UINT64, record->id, NULL));
+  return GST_FLOW_ERROR;
+}
+
+static GstFlowReturn
+add_record (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index)
+{
+  const GstSeqRecord *record = &block->source.records[index];
+  gsize body = seq_tokenizer_count (self->tokenizer, block->source.data + record->seq,
+      record->seq_len);
+  SeqBatchRow row = {.block = block,.record = index,.tokens = body + self->specials };
+
+  if (body > self->max_body)
+    return add_overlong (self, block, index, body);
+  return add_row (self, block, &row);
+}
+
+static void
+take_new_limits (GstSeqBatch * self)
+{
+  SeqBatchLimits limits;
+  gboolean changed;
+
+  GST_OBJECT_LOCK (self);
+  changed = self->limits_changed;
+  self->limits_changed = FALSE;
+  gst_seq_batch_settings_get_limits (&self->settings, &limits);
+  GST_OBJECT_UNLOCK (self);
+  if (!changed)
+    return;
+  seq_batch_plan_set_limits (self->plan, &limits);
+  /* the shape may follow from the limits, and static caps with it */
+  gst_pad_mark_reconfigure (self->srcpad);
+}
+
+static GstFlowReturn
+gst_seq_batch_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
+{
+  GstSeqBatch *self = GST_SEQ_BATCH (parent);
+  GstFlowReturn ret = GST_FLOW_OK;
+  GError *error = NULL;
+  GstSeqBatchBlock *block = gst_seq_batch_block_new (buffer, &error);
+  guint n_records;
+
+  if (!block) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("%s", error->message), (NULL));
+    g_error_free (error);
+    return GST_FLOW_ERROR;
+  }
+  take_new_limits (self);
+  n_records = gst_seq_block_get_n_records (block->buffer);
+  for (guint i = 0; ret == GST_FLOW_OK && i < n_records; i++)
+    ret = add_record (self, block, i);
+  if (ret == GST_FLOW_OK)
+    ret = push_batches (self);
+  gst_seq_batch_block_release (block);
+  return ret;
+}
+
+/* ---- events ---- */
+
+static GstStructure *
+get_stats (GstSeqBatch * self)
+{
+  GstStructure *stats;
+  gdouble utilisation;
+  Counts c;
+  guint workers;
+
+  GST_OBJECT_LOCK (self);
+  c = self->counts;
+  workers = self->n_workers;
+  GST_OBJECT_UNLOCK (self);
+
+  utilisation = c.slots > 0 ? (gdouble) c.tokens / c.slots : 0.0;
+  stats = gst_structure_new ("seq-batch-stats",
+      "records", G_TYPE_UINT64, c.records, "batches", G_TYPE_UINT64, c.batches,
+      "tokens", G_TYPE_UINT64, c.tokens, "slots", G_TYPE_UINT64, c.slots,
+      "utilisation", G_TYPE_DOUBLE, utilisation,
+      "padding-waste", G_TYPE_DOUBLE, c.slots > 0 ? 1.0 - utilisation : 0.0,
+      "truncated", G_TYPE_UINT64, c.truncated, "windows", G_TYPE_UINT64, c.windows,
+      "skipped", G_TYPE_UINT64, c.skipped, "dropped", G_TYPE_UINT64, c.dropped,
+      "unknown", G_TYPE_UINT64, c.unknown, "workers", G_TYPE_UINT, workers, NULL);
+  return stats;
+}
+
+/* All records that wait go into batches, however few they are. */
+static void
+drain (GstSeqBatch * self)
+{
+  GstFlowReturn ret;
+
+  seq_batch_plan_finish (self->plan);
+  ret = push_batches (self);
+  if (ret == GST_FLOW_NOT_LINKED || ret < GST_FLOW_EOS)
+    GST_ELEMENT_FLOW_ERROR (self, ret);
+}
+
+/* Forgets what waits, and counts anew: a flush starts another run over the records. */
+static void
+reset (GstSeqBatch * self)
+{
+  seq_batch_plan_clear (self->plan, release_row, NULL);
+  self->next_number = 0;
+  self->rows_since_push = 0;
+  GST_OBJECT_LOCK (self);
+  self->counts = (Counts) { 0 };
+  GST_OBJECT_UNLOCK (self);
+}
+
+static gboolean
+gst_seq_batch_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  GstSeqBatch *self = GST_SEQ_BATCH (parent);
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_CAPS:       /* what comes out does not depend on them, but follows them */
+      gst_event_unref (event);
+      return self->caps != NULL || negotiate (self);
+    case GST_EVENT_STREAM_START:
+    case GST_EVENT_SEGMENT:
+      drain (self);
+      break;
+    case GST_EVENT_EOS:
+      drain (self);
+      gst_element_post_message (GST_ELEMENT (self),
+          gst_message_new_element (GST_OBJECT (self), get_stats (self)));
+      break;
+    case GST_EVENT_FLUSH_STOP:
+      reset (self);
+      break;
+    default:
+      break;
+  }
+  return gst_pad_event_default (pad, parent, event);
+}
+
+/* ---- states ---- */
+
+static gboolean
+start (GstSeqBatch * self)
+{
+  GstSeqBatchSettings *settings = &self->settings;
+  SeqBatchLimits limits;
+  GError *error = NULL;
+  gboolean ok;
+
+  GST_OBJECT_LOCK (self);
+  self->tokenizer = seq_tokenizer_new (settings->tokenizer ? settings->tokenizer : "",
+      settings->unknown, &error);
+  ok = self->tokenizer && gst_seq_batch_settings_check (settings, self->tokenizer, &error);
+  if (ok) {
+    self->unknown = settings->unknown;
+    self->overlong = settings->overlong;
+    self->drop_last = settings->drop_last;
+    self->specials = seq_tokenizer_get_n_prefix (self->tokenizer) +
+        seq_tokenizer_get_n_suffix (self->tokenizer);
+    self->max_length = gst_seq_batch_settings_get_max_length (settings);
+    if (self->max_length == 0) {        /* a tensor's dimension is the limit then */
+      self->max_length = G_MAXINT32;
+      self->overlong = GST_SEQ_OVERLONG_ERROR;
+    }
+    self->max_body = self->max_length - self->specials;
+    self->stride = settings->stride > 0 ? settings->stride : self->max_body;
+    self->n_workers = gst_seq_workers (settings->num_gpus, 0, settings->workers);
+    gst_seq_batch_settings_get_limits (settings, &limits);
+    self->limits_changed = FALSE;
+    self->counts = (Counts) { 0 };
+  }
+  GST_OBJECT_UNLOCK (self);
+
+  if (!ok) {
+    GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS, ("%s", error->message), (NULL));
+    g_error_free (error);
+    g_clear_pointer (&self->tokenizer, seq_tokenizer_unref);
+    return FALSE;
+  }
+  GST_INFO_OBJECT (self, "%u workers", self->n_workers);
+  self->plan = seq_batch_plan_new (&limits);
+  self->workers = seq_workers_new (self->n_workers, job_func, NULL);
+  self->max_jobs = JOBS_PER_THREAD * (self->n_workers + 1);
+  self->next_number = 0;
+  self->rows_since_push = 0;
+  return TRUE;
+}
+
+static void
+stop (GstSeqBatch * self)
+{
+  if (self->plan) {
+    seq_batch_plan_clear (self->plan, release_row, NULL);
+    g_clear_pointer (&self->plan, seq_batch_plan_free);
+  }
+  g_clear_pointer (&self->workers, seq_workers_free);
+  g_clear_pointer (&self->tokenizer, seq_tokenizer_unref);
+  gst_clear_caps (&self->caps);
+  gst_seq_batch_memory_clear (&self->memory);
+}
+
+static GstStateChangeReturn
+gst_seq_batch_change_state (GstElement * element, GstStateChange transition)
+{
+  GstSeqBatch *self = GST_SEQ_BATCH (element);
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start (self))
+    return GST_STATE_CHANGE_FAILURE;
+  /* a streaming thread that waits for a buffer of the pool must be woken before pads stop */
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY && self->memory.pool)
+    gst_buffer_pool_set_flushing (self->memory.pool, TRUE);
+  ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE))
+    stop (self);
+  return ret;
+}
+
+/* ---- object ---- */
+
+static void
+gst_seq_batch_set_property (GObject * object, guint id, const GValue * value, GParamSpec * pspec)
+{
+  GstSeqBatch *self = GST_SEQ_BATCH (object);
+
+  GST_OBJECT_LOCK (self);
+  if (!gst_seq_batch_settings_set (&self->settings, id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  if (id == GST_SEQ_BATCH_PROP_BATCH_SIZE || id == GST_SEQ_BATCH_PROP_MAX_TOKENS)
+    self->limits_changed = TRUE;
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+gst_seq_batch_get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
+{
+  GstSeqBatch *self = GST_SEQ_BATCH (object);
+
+  if (id == GST_SEQ_BATCH_PROP_STATS) {
+    g_value_take_boxed (value, get_stats (self));
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  if (!gst_seq_batch_settings_get (&self->settings, id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+gst_seq_batch_finalize (GObject * object)
+{
+  gst_seq_batch_settings_clear (&GST_SEQ_BATCH (object)->settings);
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+gst_seq_batch_init (GstSeqBatch * self)
+{
+  gst_seq_batch_settings_init (&self->settings);
+  gst_allocation_params_init (&self->memory.params);
+  g_queue_init (&self->jobs);
+
+  self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
+  gst_pad_set_chain_function (self->sinkpad, gst_seq_batch_chain);
+  gst_pad_set_event_function (self->sinkpad, gst_seq_batch_sink_event);
+  gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
+
+  self->srcpad = gst_pad_new_from_static_template (&src_template, "src");
+  gst_element_add_pad (GST_ELEMENT (self), self->srcpad);
+}
+
+static void
+gst_seq_batch_class_init (GstSeqBatchClass * klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+
+  object_class->set_property = gst_seq_batch_set_property;
+  object_class->get_property = gst_seq_batch_get_property;
+  object_class->finalize = gst_seq_batch_finalize;
+  element_class->change_state = gst_seq_batch_change_state;
+
+  gst_seq_batch_settings_install (object_class);
+  g_object_class_install_property (object_class, GST_SEQ_BATCH_PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics", "What has been batched so far: records, batches, "
+          "tokens, slots, utilisation (tokens / slots), padding-waste, truncated, windows, skipped, "
+          "dropped, unknown, workers. Posted as element message 'seq-batch-stats' at the end",
+          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+
+  gst_element_class_set_static_metadata (element_class, "Sequence batcher", "Codec/Encoder",
+      "Tokenises records and makes padded or packed batches of them", "gst-seq");
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstseqbatchoutput.h"
+
+#include <string.h>
+
+/* tensors of a batch start at multiples of this, as CUDA and vector code like it */
+#define ALIGNMENT ((gsize) 128)
+
+/* ---- blocks ---- */
+
+GstSeqBatchBlock *
+gst_seq_batch_block_new (GstBuffer * buffer, GError ** error)
+{
+  GstSeqBatchBlock *block;
+
+  if (!gst_seq_block_validate (buffer, error)) {
+    gst_buffer_unref (buffer);
+    return NULL;
+  }
+  block = g_new0 (GstSeqBatchBlock, 1);
+  block->buffer = buffer;
+  block->pending = 1;
+  if (gst_buffer_n_memory (buffer) > 0) {
+    block->memory = gst_buffer_peek_memory (buffer, 0);
+    if (!gst_memory_map (block->memory, &block->map, GST_MAP_READ)) {
+      g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ,
+          "can't map a block of records");
+      gst_buffer_unref (buffer);
+      g_free (block);
+      return NULL;
+    }
+  }
+  block->source.data = block->map.data;
+  block->source.records = gst_buffer_get_seq_records_meta (buffer)->records;
+  return block;
+}
+
+void
+gst_seq_batch_block_release (GstSeqBatchBlock * block)
+{
+  if (--block->pending > 0)
+    return;
+  if (block->memory)
+    gst_memory_unmap (block->memory, &block->map);
+  gst_buffer_unref (block->buffer);
+  g_free (block);
+}
+
+/* ---- shapes ---- */
+
+static GstSeqTensorType
+dtype_to_tensor_type (SeqDtype dtype)
+{
+  switch (dtype) {
+    case SEQ_DTYPE_UINT8:
+      return GST_SEQ_TENSOR_UINT8;
+    case SEQ_DTYPE_INT16:
+      return GST_SEQ_TENSOR_INT16;
+    case SEQ_DTYPE_INT32:
+      return GST_SEQ_TENSOR_INT32;
+    case SEQ_DTYPE_INT64:
+      return GST_SEQ_TENSOR_INT64;
+  }
+  return GST_SEQ_TENSOR_INT64;
+}
+
+/* The tensors of a batch of `rows` rows; `length` is L of a padded one, T of a packed one. */
+static guint
+describe_tensors (const GstSeqBatchShape * shape, guint32 rows, guint32 length,
+    GstSeqTensorInfo * tensors)
+{
+  gsize offset = shape->flexible ? GST_SEQ_TENSOR_HEADER_SIZE : 0;
+  GstSeqTensorType ids = dtype_to_tensor_type (shape->dtype);
+  guint n = 0;
+
+  if (!shape->packed) {
+    tensors[n++] = (GstSeqTensorInfo) { "input_ids", ids, 2, { rows, length }, offset };
+    if (shape->mask)
+      tensors[n++] = (GstSeqTensorInfo) { "attention_mask", GST_SEQ_TENSOR_UINT8, 2,
+        { rows, length }, offset };
+    return n;
+  }
+  tensors[n++] = (GstSeqTensorInfo) { "input_ids", ids, 1, { length }, offset };
+  tensors[n++] = (GstSeqTensorInfo) { "cu_seqlens", GST_SEQ_TENSOR_INT32, 1, { rows + 1 }, offset };
+  if (shape->positions)
+    tensors[n++] = (GstSeqTensorInfo) { "position_ids", GST_SEQ_TENSOR_INT32, 1, { length },
+      offset };
+  return n;
+}
+
+static GstCaps *
+static_caps (const GstSeqBatchShape * shape)
+{
+  GstSeqTensorInfo tensors[GST_SEQ_BATCH_MAX_TENSORS];
+  guint n = describe_tensors (shape, shape->fixed_rows,
+      shape->packed ? shape->fixed_slots : shape->row_length, tensors);
+  GString *types = g_string_new (NULL), *dims = g_string_new (NULL);
+  GstCaps *caps;
+
+  for (guint i = 0; i < n; i++) {
+    g_string_append_printf (types, "%s%s", i ? "," : "", gst_seq_tensor_type_name (tensors[i].type));
+    for (guint d = tensors[i].rank; d > 0; d--)
+      g_string_append_printf (dims, "%s%u", d < tensors[i].rank ? ":" : i ? "," : "",
+          tensors[i].dims[d - 1]);
+  }
+  caps = gst_caps_new_simple (GST_SEQ_TENSORS_MEDIA_TYPE, "format", G_TYPE_STRING, "static",
+      "num_tensors", G_TYPE_INT, n, "types", G_TYPE_STRING, types->str,
+      "dimensions", G_TYPE_STRING, dims->str, "framerate", GST_TYPE_FRACTION, 0, 1, NULL);
+  g_string_free (types, TRUE);
+  g_string_free (dims, TRUE);
+  return caps;
+}
+
+GstCaps *
+gst_seq_batch_shape_caps (const GstSeqBatchShape * shape)
+{
+  if (!shape->flexible)
+    return static_caps (shape);
+  return gst_caps_new_simple (GST_SEQ_TENSORS_MEDIA_TYPE, "format", G_TYPE_STRING, "flexible",
+      "framerate", GST_TYPE_FRACTION, 0, 1, NULL);
+}
+
+/* ---- memory ---- */
+
+void
+gst_seq_batch_memory_clear (GstSeqBatchMemory * memory)
+{
+  if (memory->pool)
+    gst_buffer_pool_set_active (memory->pool, FALSE);
+  gst_clear_object (&memory->pool);
+  gst_clear_object (&memory->allocator);
+  gst_allocation_params_init (&memory->params);
+}
+
+static gboolean
+pool_activate (GstBufferPool * pool, GstCaps * caps, GstQuery * query, gsize size, guint min,
+    guint max)
+{
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+
+  gst_buffer_pool_config_set_params (config, caps, size, min, max);
+  return gst_buffer_pool_set_config (pool, config) && gst_buffer_pool_set_active (pool, TRUE);
+}
+
+void
+gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, GstCaps * caps)
+{
+  GstQuery *query = gst_query_new_allocation (caps, TRUE);
+  guint size = 0, min = 0, max = 0;
+
+  gst_seq_batch_memory_clear (memory);
+  if (gst_pad_peer_query (srcpad, query)) {
+    if (gst_query_get_n_allocation_params (query) > 0)
+      gst_query_parse_nth_allocation_param (query, 0, &memory->allocator, &memory->params);
+    if (gst_query_get_n_allocation_pools (query) > 0)
+      gst_query_parse_nth_allocation_pool (query, 0, &memory->pool, &size, &min, &max);
+    if (memory->pool && !pool_activate (memory->pool, caps, query, size, min, max))
+      gst_clear_object (&memory->pool);
+    memory->pool_size = size;
+  }
+  memory->params.align |= ALIGNMENT - 1;
+  gst_query_unref (query);
+}
+
+/* From the pool where the batch fits into its buffers, else from the allocator. */
+static GstFlowReturn
+memory_acquire (GstSeqBatchMemory * memory, gsize size, gboolean wait, GstSeqBatchJob * job)
+{
+  GstBufferPoolAcquireParams params = {
+    .flags = wait ? GST_BUFFER_POOL_ACQUIRE_FLAG_NONE : GST_BUFFER_POOL_ACQUIRE_FLAG_DONTWAIT,
+  };
+  GstFlowReturn ret;
+
+  if (memory->pool && size <= memory->pool_size) {
+    ret = gst_buffer_pool_acquire_buffer (memory->pool, &job->pool_buffer, &params);
+    if (ret != GST_FLOW_OK)
+      return ret;
+    if (gst_buffer_n_memory (job->pool_buffer) == 1)
+      job->memory = gst_buffer_get_memory (job->pool_buffer, 0);
+  } else {
+    job->memory = gst_allocator_alloc (memory->allocator, size, &memory->params);
+  }
+  if (job->memory && gst_memory_map (job->memory, &job->map, GST_MAP_WRITE)) {
+    if (job->map.size >= size)
+      return GST_FLOW_OK;
+    gst_memory_unmap (job->memory, &job->map);
+  }
+  gst_clear_buffer (&job->pool_buffer);
+  return GST_FLOW_ERROR;
+}
+
+/* ---- jobs ---- */
+
+/* Sizes of all tensors, each aligned, one behind the other. */
+static gboolean
+lay_out (GstSeqBatchJob * job, gsize * total)
+{
+  gsize at = 0;
+
+  for (guint i = 0; i < job->n_tensors; i++) {
+    const GstSeqTensorInfo *t = &job->tensors[i];
+    gsize size = gst_seq_tensor_type_size (t->type);
+
+    for (guint d = 0; d < t->rank; d++)
+      if (!g_size_checked_mul (&size, size, t->dims[d]))
+        return FALSE;
+    if (!g_size_checked_add (&size, size, t->offset + ALIGNMENT - 1))
+      return FALSE;
+    job->offsets[i] = at;
+    job->sizes[i] = size - (ALIGNMENT - 1);
+    if (!g_size_checked_add (&at, at, size & ~(ALIGNMENT - 1)))
+      return FALSE;
+  }
+  *total = at;
+  return TRUE;
+}
+
+static void
+aim (GstSeqBatchJob * job, const SeqTokenizer * tokenizer, guint32 max_body, guint rows,
+    guint32 length)
+{
+  SeqBatchTarget *t = &job->target;
+  gpointer data[GST_SEQ_BATCH_MAX_TENSORS] = { NULL };
+
+  for (guint i = 0; i < job->n_tensors; i++) {
+    GstSeqTensorInfo *info = &job->tensors[i];
+
+    data[i] = job->map.data + job->offsets[i] + info->offset;
+    if (info->offset > 0)
+      gst_seq_tensor_header_write (job->map.data + job->offsets[i], info->type, info->rank,
+          info->dims);
+  }
+  t->tokenizer = tokenizer;
+  t->dtype = job->shape.dtype;
+  t->packed = job->shape.packed;
+  t->max_body = max_body;
+  t->n_rows = rows;
+  t->input_ids = data[0];
+  if (t->packed) {
+    t->slots = length;
+    t->cu_seqlens = data[1];
+    t->position_ids = data[2];
+  } else {
+    t->row_length = length;
+    t->attention_mask = data[1];
+  }
+}
+
+GstSeqBatchJob *
+gst_seq_batch_job_new (const GstSeqBatchShape * shape, const SeqTokenizer * tokenizer,
+    guint32 max_body, const SeqPlannedBatch * batch, GstSeqBatchMemory * memory, gboolean wait,
+    GstFlowReturn * ret, GError ** error)
+{
+  guint rows = MAX (batch->n_rows, shape->fixed_rows);
+  guint64 length = batch->row_length;
+  GstSeqBatchJob *job;
+  gsize size;
+
+  *ret = GST_FLOW_ERROR;
+  if (shape->packed)            /* a tensor must have an element */
+    length = MAX (MAX (batch->tokens, shape->fixed_slots), 1);
+  if (length > G_MAXINT32) {
+    g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, "a batch of %" G_GUINT64_FORMAT
+        " tokens is more than a tensor can have; set max-tokens or max-length", length);
+    return NULL;
+  }
+  job = g_new0 (GstSeqBatchJob, 1);
+  job->shape = *shape;
+  job->n_rows = batch->n_rows;
+  job->tokens = batch->tokens;
+  job->longest = batch->longest;
+  job->n_tensors = describe_tensors (shape, rows, length, job->tensors);
+  if (lay_out (job, &size))
+    *ret = memory_acquire (memory, size, wait, job);
+  if (*ret != GST_FLOW_OK) {
+    if (*ret == GST_FLOW_ERROR)
+      g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
+          "no memory for a batch of %u x %" G_GUINT64_FORMAT " tokens", rows, length);
+    if (job->memory)
+      gst_memory_unref (job->memory);
+    g_free (job);
+    return NULL;
+  }
+  job->rows = g_memdup2 (batch->rows, batch->n_rows * sizeof (SeqBatchRow));
+  aim (job, tokenizer, max_body, rows, length);
+  return job;
+}
+
+static const GstSeqRecord *
+row_record (const SeqBatchRow * row)
+{
+  return &((const SeqBatchSource *) row->block)->records[row->record];
+}
+
+/* Windows of one record stand one behind the other and share its name. */
+static gboolean
+shares_name (const GstSeqBatchJob * job, guint i)
+{
+  return i > 0 && job->rows[i].block == job->rows[i - 1].block &&
+      job->rows[i].record == job->rows[i - 1].record;
+}
+
+/* The meta's table and the names that it points into, in one piece; NULL if the names pass the
+ * 4 GiB that can be pointed at. */
+static GBytes *
+make_table (const GstSeqBatchJob * job)
+{
+  gsize names = 0, size = job->n_rows * sizeof (GstSeqBatchRecord), at = 0;
+  GstSeqBatchRecord *records;
+  gchar *out;
+
+  for (guint i = 0; i < job->n_rows; i++)
+    names += shares_name (job, i) ? 0 : row_record (&job->rows[i])->name_len;
+  if (names > G_MAXUINT32)
+    return NULL;
+  records = g_malloc (size + names);
+  out = (gchar *) (records + job->n_rows);
+  for (guint i = 0; i < job->n_rows; i++) {
+    const SeqBatchRow *row = &job->rows[i];
+    const GstSeqRecord *r = row_record (row);
+
+    records[i] = (GstSeqBatchRecord) {
+      .id = r->id, .tokens = row->tokens, .flags = row->flags, .window = row->window,
+      .start = row->start, .name = at, .name_len = r->name_len,
+    };
+    if (shares_name (job, i)) {
+      records[i].name = records[i - 1].name;
+    } else {
+      memcpy (out + at, ((const SeqBatchSource *) row->block)->data + r->name, r->name_len);
+      at += r->name_len;
+    }
+  }
+  return g_bytes_new_take (records, size + names);
+}
+
+void
+gst_seq_batch_job_write (GstSeqBatchJob * job)
+{
+  seq_batch_write (&job->target, job->rows, job->n_rows, &job->result);
+  job->table = make_table (job);
+}
+
+GstBuffer *
+gst_seq_batch_job_finish (GstSeqBatchJob * job)
+{
+  GstBuffer *buffer = gst_buffer_new ();
+  GstSeqBatchMeta *meta;
+
+  gst_memory_unmap (job->memory, &job->map);
+  for (guint i = 0; i < job->n_tensors; i++)
+    gst_buffer_append_memory (buffer,
+        gst_memory_share (job->memory, job->offsets[i], job->sizes[i]));
+  g_clear_pointer (&job->memory, gst_memory_unref);
+  if (job->pool_buffer) {       /* goes back to its pool when this buffer goes */
+    gst_buffer_add_parent_buffer_meta (buffer, job->pool_buffer);
+    gst_clear_buffer (&job->pool_buffer);
+  }
+
+  meta = gst_buffer_add_seq_batch_meta (buffer, job->table, job->n_rows);
+  meta->layout = job->shape.packed ? GST_SEQ_LAYOUT_PACKED : GST_SEQ_LAYOUT_PADDED;
+  meta->batch = job->number;
+  meta->tokens = job->tokens;
+  meta->slots = gst_seq_batch_job_slots (job);
+  meta->longest = job->longest;
+  meta->n_tensors = job->n_tensors;
+  memcpy (meta->tensors, job->tensors, sizeof meta->tensors);
+  GST_BUFFER_OFFSET (buffer) = job->number;
+  GST_BUFFER_OFFSET_END (buffer) = job->number + 1;
+  return buffer;
+}
+
+void
+gst_seq_batch_job_free (GstSeqBatchJob * job)
+{
+  for (guint i = 0; i < job->n_rows; i++)
+    gst_seq_batch_block_release (job->rows[i].block);
+  if (job->memory) {
+    gst_memory_unmap (job->memory, &job->map);
+    gst_memory_unref (job->memory);
+  }
+  gst_clear_buffer (&job->pool_buffer);
+  g_clear_pointer (&job->table, g_bytes_unref);
+  g_free (job->rows);
+  g_free (job);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/gst.h>
+#include <gst/seq/seq.h>
+
+#include "batch-write.h"
+#include "workers.h"
+
+G_BEGIN_DECLS
+
+/* How seqbatch turns planned batches into buffers: tensors and their shapes, caps, memory, meta. */
+
+/* A block of records that rows of waiting batches point into. */
+typedef struct
+{
+  SeqBatchSource source;        /* what SeqBatchRow.block points to */
+  GstBuffer *buffer;
+  GstMemory *memory;
+  GstMapInfo map;
+  guint pending;                /* rows that are not in a finished batch, and 1 while it is read */
+} GstSeqBatchBlock;
+
+/* NULL, with `error` set, if the buffer is no valid block. Takes the buffer in any case. */
+GstSeqBatchBlock *gst_seq_batch_block_new (GstBuffer * buffer, GError ** error);
+void gst_seq_batch_block_release (GstSeqBatchBlock * block);
+
+/* Shape of the tensors. Fixed rows and slots make every batch of the stream alike. */
+typedef struct
+{
+  gboolean packed;
+  SeqDtype dtype;
+  gboolean mask;                /* padded: attention_mask */
+  gboolean positions;           /* packed: position_ids */
+  gboolean flexible;            /* a header in front of every tensor */
+  guint fixed_rows;             /* rows of every batch, 0 = as many as it has */
+  guint64 fixed_slots;          /* packed: tokens of every batch, 0 = as many as it has */
+  guint32 row_length;           /* padded: where all batches have the same, else 0 */
+} GstSeqBatchShape;
+
+GstCaps *gst_seq_batch_shape_caps (const GstSeqBatchShape * shape);
+
+/* Where memory comes from, as downstream proposed it. Zeroed: from the default allocator. */
+typedef struct
+{
+  GstBufferPool *pool;
+  gsize pool_size;
+  GstAllocator *allocator;
+  GstAllocationParams params;
+} GstSeqBatchMemory;
+
+/* Asks downstream; `srcpad` has its caps already. */
+void gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, GstCaps * caps);
+void gst_seq_batch_memory_clear (GstSeqBatchMemory * memory);
+
+/* One batch on its way: prepared by the streaming thread, written by a worker, finished by the
+ * streaming thread. */
+typedef struct
+{
+  SeqJob job;
+  GstSeqBatchShape shape;
+  SeqBatchRow *rows;
+  guint n_rows;
+  guint64 number;
+  guint64 tokens;
+  guint32 longest;
+  SeqBatchTarget target;
+  SeqBatchResult result;
+  GBytes *table;                /* of the meta; made by the worker, NULL if it can't be */
+
+  guint n_tensors;
+  GstSeqTensorInfo tensors[GST_SEQ_BATCH_MAX_TENSORS];
+  gsize offsets[GST_SEQ_BATCH_MAX_TENSORS];     /* of each tensor's memory in `memory` */
+  gsize sizes[GST_SEQ_BATCH_MAX_TENSORS];
+  GstBuffer *pool_buffer;
+  GstMemory *memory;
+  GstMapInfo map;
+} GstSeqBatchJob;
+
+/* Copies the rows and gets memory. NULL, with `ret` set, if there is none: EOS if a pool has no
+ * buffer now and `wait` is FALSE, ERROR with `error`, or what else the pool says. */
+GstSeqBatchJob *gst_seq_batch_job_new (const GstSeqBatchShape * shape,
+    const SeqTokenizer * tokenizer, guint32 max_body, const SeqPlannedBatch * batch,
+    GstSeqBatchMemory * memory, gboolean wait, GstFlowReturn * ret, GError ** error);
+
+/* Any thread. */
+void gst_seq_batch_job_write (GstSeqBatchJob * job);
+
+/* The written batch as a buffer. */
+GstBuffer *gst_seq_batch_job_finish (GstSeqBatchJob * job);
+
+/* Releases its rows' blocks, too. */
+void gst_seq_batch_job_free (GstSeqBatchJob * job);
+
+static inline guint64
+gst_seq_batch_job_slots (const GstSeqBatchJob * job)
+{
+  const SeqBatchTarget *t = &job->target;
+
+  return t->packed ? t->slots : (guint64) t->n_rows * t->row_length;
+}
+
+G_END_DECLS

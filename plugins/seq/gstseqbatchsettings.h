@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/gst.h>
+
+#include "batch-plan.h"
+#include "gstseqbatchoutput.h"
+#include "tokenizer.h"
+
+G_BEGIN_DECLS
+
+/* The properties of seqbatch, and what follows from them. */
+
+typedef enum
+{
+  GST_SEQ_OVERLONG_TRUNCATE,
+  GST_SEQ_OVERLONG_WINDOW,
+  GST_SEQ_OVERLONG_SKIP,
+  GST_SEQ_OVERLONG_ERROR,
+} GstSeqOverlong;
+
+/* guarded by the object lock of the element */
+typedef struct
+{
+  gchar *tokenizer;
+  SeqUnknown unknown;
+  guint batch_size;
+  guint64 max_tokens;
+  SeqBatchCost cost;
+  GstSeqLayout layout;
+  guint window;
+  guint max_length;
+  GstSeqOverlong overlong;
+  guint stride;
+  guint pad_to_multiple;
+  guint pad_to;
+  gboolean fixed_total;
+  SeqDtype dtype;
+  gboolean mask;
+  gboolean positions;
+  gboolean drop_last;
+  gint workers;
+  guint num_gpus;
+} GstSeqBatchSettings;
+
+typedef enum
+{
+  GST_SEQ_BATCH_PROP_0,
+  GST_SEQ_BATCH_PROP_TOKENIZER,
+  GST_SEQ_BATCH_PROP_UNKNOWN,
+  GST_SEQ_BATCH_PROP_BATCH_SIZE,
+  GST_SEQ_BATCH_PROP_MAX_TOKENS,
+  GST_SEQ_BATCH_PROP_COST,
+  GST_SEQ_BATCH_PROP_LAYOUT,
+  GST_SEQ_BATCH_PROP_WINDOW,
+  GST_SEQ_BATCH_PROP_MAX_LENGTH,
+  GST_SEQ_BATCH_PROP_OVERLONG,
+  GST_SEQ_BATCH_PROP_STRIDE,
+  GST_SEQ_BATCH_PROP_PAD_TO_MULTIPLE,
+  GST_SEQ_BATCH_PROP_PAD_TO,
+  GST_SEQ_BATCH_PROP_FIXED_TOTAL,
+  GST_SEQ_BATCH_PROP_DTYPE,
+  GST_SEQ_BATCH_PROP_MASK,
+  GST_SEQ_BATCH_PROP_POSITIONS,
+  GST_SEQ_BATCH_PROP_DROP_LAST,
+  GST_SEQ_BATCH_PROP_WORKERS,
+  GST_SEQ_BATCH_PROP_NUM_GPUS,
+  GST_SEQ_BATCH_PROP_STATS,
+} GstSeqBatchProp;
+
+void gst_seq_batch_settings_init (GstSeqBatchSettings * settings);
+void gst_seq_batch_settings_clear (GstSeqBatchSettings * settings);
+void gst_seq_batch_settings_install (GObjectClass * klass);
+
+/* FALSE if there is no such setting */
+gboolean gst_seq_batch_settings_set (GstSeqBatchSettings * settings, guint prop,
+    const GValue * value);
+gboolean gst_seq_batch_settings_get (const GstSeqBatchSettings * settings, guint prop,
+    GValue * value);
+
+/* Limits of the plan. */
+void gst_seq_batch_settings_get_limits (const GstSeqBatchSettings * settings,
+    SeqBatchLimits * limits);
+
+/* Most tokens of a row, specials counted; 0 = no limit. The least of what max-length, pad-to and
+ * fixed-total allow. */
+guint32 gst_seq_batch_settings_get_max_length (const GstSeqBatchSettings * settings);
+
+/* Shape of the tensors. With `flexible` FALSE this returns FALSE where no one shape holds for the
+ * whole stream. */
+gboolean gst_seq_batch_settings_get_shape (const GstSeqBatchSettings * settings,
+    gboolean flexible, GstSeqBatchShape * shape);
+
+/* Whether the settings go together, and with the tokenizer; else `error` says what does not. */
+gboolean gst_seq_batch_settings_check (const GstSeqBatchSettings * settings,
+    const SeqTokenizer * tokenizer, GError ** error);
+
+G_END_DECLS

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/**
+ * SECTION:element-seqenc
+ * @title: seqenc
+ *
+ * Writes blocks of records as text: FASTA, FASTQ or tab-separated values. With it a pipeline can
+ * sort, filter or convert sequence files.
+ *
+ * |[
+ * gst-launch-1.0 seqsrc location=in.fa.gz ! seqsort ! seqenc ! filesink location=sorted.fa
+ * ]|
+ */
+
+#include "gstseqenc.h"
+
+#include <gst/seq/seq.h>
+
+#include "textout.h"
+
+GST_DEBUG_CATEGORY_STATIC (seq_enc_debug);
+#define GST_CAT_DEFAULT seq_enc_debug
+
+#define DEFAULT_LINE_WIDTH 60
+
+enum
+{
+  PROP_0,
+  PROP_FORMAT,
+  PROP_LINE_WIDTH,
+};
+
+typedef enum
+{
+  FORMAT_AUTO,
+  FORMAT_FASTA,
+  FORMAT_FASTQ,
+  FORMAT_TSV,
+} Format;
+
+struct _GstSeqEnc
+{
+  GstBaseTransform parent;
+
+  /* object lock */
+  Format format;
+  guint line_width;
+
+  SeqTextFormat text_format;    /* of the stream at hand */
+};
+
+static const struct
+{
+  const gchar *media_type;
+  SeqTextFormat text_format;
+} outputs[] = {
+  [FORMAT_FASTA] = {"text/x-fasta", SEQ_TEXT_FASTA},
+  [FORMAT_FASTQ] = {"text/x-fastq", SEQ_TEXT_FASTQ},
+  [FORMAT_TSV] = {"text/tab-separated-values", SEQ_TEXT_TSV},
+};
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink", GST_PAD_SINK,
+    GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_SEQ_RECORDS_CAPS));
+
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC,
+    GST_PAD_ALWAYS, GST_STATIC_CAPS ("text/x-fasta; text/x-fastq; text/tab-separated-values"));
+
+#define gst_seq_enc_parent_class parent_class
+G_DEFINE_TYPE_WITH_CODE (GstSeqEnc, gst_seq_enc, GST_TYPE_BASE_TRANSFORM,
+    G_IMPLEMENT_INTERFACE (GST_TYPE_PRESET, NULL)
+    GST_DEBUG_CATEGORY_INIT (seq_enc_debug, "seqenc", 0, "sequence encoder"))
+GST_ELEMENT_REGISTER_DEFINE (seqenc, "seqenc", GST_RANK_NONE, GST_TYPE_SEQ_ENC)
+
+static GType
+gst_seq_enc_format_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {FORMAT_AUTO, "FASTQ where the records have qualities, else FASTA", "auto"},
+    {FORMAT_FASTA, "FASTA; qualities are left out", "fasta"},
+    {FORMAT_FASTQ, "FASTQ; every record must have qualities", "fastq"},
+    {FORMAT_TSV, "Name, residues and qualities, separated by tabs", "tsv"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstSeqEncFormat", values));
+  return type;
+}
+
+/* ---- caps ---- */
+
+/* What a stream can become: with qualities anything, without them no FASTQ. The first is the
+ * preferred one. */
+static GstCaps *
+possible_outputs (GstSeqEnc * self, const GstStructure * records)
+{
+  GstCaps *caps = gst_caps_new_empty ();
+  gboolean known, quality = TRUE;
+  Format format;
+
+  GST_OBJECT_LOCK (self);
+  format = self->format;
+  GST_OBJECT_UNLOCK (self);
+
+  known = gst_structure_get_boolean (records, "quality", &quality);
+  if (format != FORMAT_AUTO)
+    gst_caps_append (caps, gst_caps_new_empty_simple (outputs[format].media_type));
+  if (format == FORMAT_AUTO && (quality || !known))
+    gst_caps_append (caps, gst_caps_new_empty_simple ("text/x-fastq"));
+  if (format == FORMAT_AUTO)
+    gst_caps_append (caps, gst_caps_from_string ("text/x-fasta; text/tab-separated-values"));
+  return caps;
+}
+
+static GstCaps *
+gst_seq_enc_transform_caps (GstBaseTransform * trans, GstPadDirection direction, GstCaps * caps,
+    GstCaps * filter)
+{
+  GstCaps *result, *filtered;
+
+  if (direction == GST_PAD_SRC) {
+    result = gst_static_pad_template_get_caps (&sink_template);
+  } else {
+    result = gst_caps_new_empty ();
+    for (guint i = 0; i < gst_caps_get_size (caps); i++)
+      result = gst_caps_merge (result,
+          possible_outputs (GST_SEQ_ENC (trans), gst_caps_get_structure (caps, i)));
+  }
+  if (filter) {
+    filtered = gst_caps_intersect_full (filter, result, GST_CAPS_INTERSECT_FIRST);
+    gst_caps_unref (result);
+    result = filtered;
+  }
+  return result;
+}
+
+static gboolean
+gst_seq_enc_set_caps (GstBaseTransform * trans, GstCaps * in, GstCaps * out)
+{
+  GstSeqEnc *self = GST_SEQ_ENC (trans);
+  const gchar *name = gst_structure_get_name (gst_caps_get_structure (out, 0));
+
+  for (guint i = FORMAT_FASTA; i < G_N_ELEMENTS (outputs); i++) {
+    if (g_str_equal (outputs[i].media_type, name)) {
+      self->text_format = outputs[i].text_format;
+      return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+/* ---- data ---- */
+
+/* The text of a block has nothing in common with its table. */
+static gboolean
+gst_seq_enc_transform_meta (GstBaseTransform * trans, GstBuffer * out, GstMeta * meta,
+    GstBuffer * in)
+{
+  return FALSE;
+}
+
+static gboolean
+check_qualities (GstSeqEnc * self, const GstSeqRecordsMeta * meta)
+{
+  for (guint i = 0; self->text_format == SEQ_TEXT_FASTQ && i < meta->n_records; i++) {
+    if (meta->records[i].qual == GST_SEQ_NO_QUALITY) {
+      GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("record %" G_GUINT64_FORMAT " has no qualities, "
+              "which FASTQ needs", meta->records[i].id), (NULL));
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static GstBuffer *
+encode (GstSeqEnc * self, const GstSeqRecordsMeta * meta, const guint8 * data, guint line_width)
+{
+  gsize size = seq_text_size (self->text_format, line_width, data, meta->records,
+      meta->n_records);
+  GstBuffer *text = gst_buffer_new_allocate (NULL, size, NULL);
+  GstMapInfo map;
+
+  if (text && gst_buffer_map (text, &map, GST_MAP_WRITE)) {
+    seq_text_write (self->text_format, line_width, data, meta->records, meta->n_records, map.data);
+    gst_buffer_unmap (text, &map);
+  }
+  return text;
+}
+
+/* The size of the text is known only from the block, so the buffer is made here and transform()
+ * has nothing left to do. */
+static GstFlowReturn
+gst_seq_enc_prepare_output_buffer (GstBaseTransform * trans, GstBuffer * in, GstBuffer ** out)
+{
+  GstSeqEnc *self = GST_SEQ_ENC (trans);
+  GstSeqRecordsMeta *meta = gst_buffer_get_seq_records_meta (in);
+  GError *error = NULL;
+  GstMapInfo map = { 0 };
+  GstMemory *memory = NULL;
+  guint line_width;
+
+  if (!gst_seq_block_validate (in, &error)) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("%s", error->message), (NULL));
+    g_error_free (error);
+    return GST_FLOW_ERROR;
+  }
+  if (!check_qualities (self, meta))
+    return GST_FLOW_ERROR;
+  if (gst_buffer_n_memory (in) > 0) {
+    memory = gst_buffer_peek_memory (in, 0);
+    if (!gst_memory_map (memory, &map, GST_MAP_READ)) {
+      GST_ELEMENT_ERROR (self, RESOURCE, READ, (NULL), ("can't map a block of records"));
+      return GST_FLOW_ERROR;
+    }
+  }
+  GST_OBJECT_LOCK (self);
+  line_width = self->line_width;
+  GST_OBJECT_UNLOCK (self);
+  *out = encode (self, meta, map.data, line_width);
+  if (memory)
+    gst_memory_unmap (memory, &map);
+  return *out ? GST_FLOW_OK : GST_FLOW_ERROR;
+}
+
+static GstFlowReturn
+gst_seq_enc_transform (GstBaseTransform * trans, GstBuffer * in, GstBuffer * out)
+{
+  return GST_FLOW_OK;
+}
+
+/* Text is counted in bytes; only the start of the stream is the same in both. */
+static gboolean
+gst_seq_enc_sink_event (GstBaseTransform * trans, GstEvent * event)
+{
+  if (GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT) {
+    GstSegment segment;
+    guint32 seqnum = gst_event_get_seqnum (event);
+
+    gst_segment_init (&segment, GST_FORMAT_BYTES);
+    gst_event_unref (event);
+    event = gst_event_new_segment (&segment);
+    gst_event_set_seqnum (event, seqnum);
+  }
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
+}
+
+/* ---- object ---- */
+
+static void
+gst_seq_enc_set_property (GObject * object, guint id, const GValue * value, GParamSpec * pspec)
+{
+  GstSeqEnc *self = GST_SEQ_ENC (object);
+
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_FORMAT:
+      self->format = g_value_get_enum (value);
+      break;
+    case PROP_LINE_WIDTH:
+      self->line_width = g_value_get_uint (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+  GST_OBJECT_UNLOCK (self);
+  if (id == PROP_FORMAT)
+    gst_base_transform_reconfigure_src (GST_BASE_TRANSFORM (self));
+}
+
+static void
+gst_seq_enc_get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
+{
+  GstSeqEnc *self = GST_SEQ_ENC (object);
+
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_FORMAT:
+      g_value_set_enum (value, self->format);
+      break;
+    case PROP_LINE_WIDTH:
+      g_value_set_uint (value, self->line_width);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+gst_seq_enc_init (GstSeqEnc * self)
+{
+  self->line_width = DEFAULT_LINE_WIDTH;
+}
+
+static void
+gst_seq_enc_class_init (GstSeqEncClass * klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseTransformClass *trans_class = GST_BASE_TRANSFORM_CLASS (klass);
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS;
+
+  object_class->set_property = gst_seq_enc_set_property;
+  object_class->get_property = gst_seq_enc_get_property;
+
+  g_object_class_install_property (object_class, PROP_FORMAT,
+      g_param_spec_enum ("format", "Format", "Format of the text", gst_seq_enc_format_get_type (),
+          FORMAT_AUTO, flags | GST_PARAM_MUTABLE_READY));
+  g_object_class_install_property (object_class, PROP_LINE_WIDTH,
+      g_param_spec_uint ("line-width", "Line width", "Residues in a line of FASTA (0 = each "
+          "sequence in one line)", 0, G_MAXINT, DEFAULT_LINE_WIDTH,
+          flags | GST_PARAM_MUTABLE_PLAYING));
+
+  gst_element_class_set_static_metadata (element_class, "Sequence encoder", "Codec/Encoder",
+      "Writes blocks of records as FASTA, FASTQ or tab-separated values", "gst-seq");
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+
+  trans_class->transform_caps = gst_seq_enc_transform_caps;
+  trans_class->set_caps = gst_seq_enc_set_caps;
+  trans_class->transform_meta = gst_seq_enc_transform_meta;
+  trans_class->prepare_output_buffer = gst_seq_enc_prepare_output_buffer;
+  trans_class->transform = gst_seq_enc_transform;
+  trans_class->sink_event = gst_seq_enc_sink_event;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstseqparser.h"
+
+#include <gst/seq/seq.h>
+
+#include <string.h>
+
+#define DEFAULT_MAX_RECORD_BYTES (G_GUINT64_CONSTANT (1) << 30)
+
+/* residues that are looked at to tell the alphabet */
+#define ALPHABET_SAMPLE 65536
+
+static GType
+gst_seq_parser_format_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {SEQ_FORMAT_AUTO, "By the first header of each file", "auto"},
+    {SEQ_FORMAT_FASTA, "FASTA", "fasta"},
+    {SEQ_FORMAT_FASTQ, "FASTQ", "fastq"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstSeqFormat", values));
+  return type;
+}
+
+static GType
+gst_seq_parser_alphabet_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {GST_SEQ_ALPHABET_AUTO, "Guessed from the first residues", "auto"},
+    {GST_SEQ_ALPHABET_DNA, "DNA", "dna"},
+    {GST_SEQ_ALPHABET_RNA, "RNA", "rna"},
+    {GST_SEQ_ALPHABET_PROTEIN, "Protein", "protein"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstSeqAlphabet", values));
+  return type;
+}
+
+void
+gst_seq_parser_settings_init (GstSeqParserSettings * settings)
+{
+  memset (settings, 0, sizeof *settings);
+  settings->config.block_size = SEQ_READER_BLOCK_SIZE;
+  settings->config.max_record_bytes = DEFAULT_MAX_RECORD_BYTES;
+  settings->workers = -1;
+}
+
+void
+gst_seq_parser_install_properties (GObjectClass * klass, guint first_id)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_FORMAT,
+      g_param_spec_enum ("format", "Format", "Format of the input; a file of another format is an "
+          "error", gst_seq_parser_format_get_type (), SEQ_FORMAT_AUTO, flags));
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_ALPHABET,
+      g_param_spec_enum ("alphabet", "Alphabet", "What the caps say about the residues; residues "
+          "are never changed or refused because of it", gst_seq_parser_alphabet_get_type (),
+          GST_SEQ_ALPHABET_AUTO, flags));
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_MAX_RECORD_BYTES,
+      g_param_spec_uint64 ("max-record-bytes", "Max record bytes", "Longest record, in bytes of "
+          "name, residues and qualities; a longer one is an error", 1, SEQ_FASTX_MAX_RECORD_BYTES,
+          DEFAULT_MAX_RECORD_BYTES, flags));
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_MIN_LENGTH,
+      g_param_spec_uint64 ("min-length", "Min length", "Leave out records with fewer residues "
+          "than this, and count them in stats as filtered (0 = keep all)", 0, G_MAXUINT32, 0,
+          flags));
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_MAX_LENGTH,
+      g_param_spec_uint64 ("max-length", "Max length", "Leave out records with more residues than "
+          "this, and count them in stats as filtered (0 = keep all)", 0, G_MAXUINT32, 0, flags));
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_SKIP,
+      g_param_spec_uint64 ("skip", "Skip", "Leave out this many records at the start of the input; "
+          "the others keep their ids", 0, G_MAXUINT64, 0, flags));
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_LIMIT,
+      g_param_spec_uint64 ("limit", "Limit", "End the stream after this many records (0 = no "
+          "limit)", 0, G_MAXUINT64, 0, flags));
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_WORKERS,
+      g_param_spec_int ("workers", "Workers", "Threads that inflate BGZF input (-1 = by the number "
+          "of processors, 0 = none: all in the streaming thread)", -1, 64, -1, flags));
+}
+
+void
+gst_seq_parser_set_property (GstSeqParserSettings * settings, GstSeqParserProp prop,
+    const GValue * value)
+{
+  SeqFastxConfig *config = &settings->config;
+
+  switch (prop) {
+    case GST_SEQ_PARSER_PROP_FORMAT:
+      config->format = g_value_get_enum (value);
+      break;
+    case GST_SEQ_PARSER_PROP_ALPHABET:
+      settings->alphabet = g_value_get_enum (value);
+      break;
+    case GST_SEQ_PARSER_PROP_MAX_RECORD_BYTES:
+      config->max_record_bytes = g_value_get_uint64 (value);
+      break;
+    case GST_SEQ_PARSER_PROP_MIN_LENGTH:
+      config->min_length = g_value_get_uint64 (value);
+      break;
+    case GST_SEQ_PARSER_PROP_MAX_LENGTH:
+      config->max_length = g_value_get_uint64 (value);
+      break;
+    case GST_SEQ_PARSER_PROP_SKIP:
+      config->skip = g_value_get_uint64 (value);
+      break;
+    case GST_SEQ_PARSER_PROP_LIMIT:
+      config->limit = g_value_get_uint64 (value);
+      break;
+    case GST_SEQ_PARSER_PROP_WORKERS:
+      settings->workers = g_value_get_int (value);
+      break;
+    case GST_SEQ_PARSER_N_PROPS:
+      g_assert_not_reached ();
+  }
+}
+
+void
+gst_seq_parser_get_property (const GstSeqParserSettings * settings, GstSeqParserProp prop,
+    GValue * value)
+{
+  const SeqFastxConfig *config = &settings->config;
+
+  switch (prop) {
+    case GST_SEQ_PARSER_PROP_FORMAT:
+      g_value_set_enum (value, config->format);
+      break;
+    case GST_SEQ_PARSER_PROP_ALPHABET:
+      g_value_set_enum (value, settings->alphabet);
+      break;
+    case GST_SEQ_PARSER_PROP_MAX_RECORD_BYTES:
+      g_value_set_uint64 (value, config->max_record_bytes);
+      break;
+    case GST_SEQ_PARSER_PROP_MIN_LENGTH:
+      g_value_set_uint64 (value, config->min_length);
+      break;
+    case GST_SEQ_PARSER_PROP_MAX_LENGTH:
+      g_value_set_uint64 (value, config->max_length);
+      break;
+    case GST_SEQ_PARSER_PROP_SKIP:
+      g_value_set_uint64 (value, config->skip);
+      break;
+    case GST_SEQ_PARSER_PROP_LIMIT:
+      g_value_set_uint64 (value, config->limit);
+      break;
+    case GST_SEQ_PARSER_PROP_WORKERS:
+      g_value_set_int (value, settings->workers);
+      break;
+    case GST_SEQ_PARSER_N_PROPS:
+      g_assert_not_reached ();
+  }
+}
+
+SeqReader *
+gst_seq_parser_new_reader (const GstSeqParserSettings * settings)
+{
+  return seq_reader_new (&settings->config,
+      gst_seq_workers (1, g_get_num_processors (), settings->workers));
+}
+
+/* ---- blocks to buffers ---- */
+
+/* Nucleotides if nine of ten letters are; what is left over is IUPAC codes, gaps or typing errors.
+ * Proteins hold the letters A, C, G, T and N, too, but only a third of them. */
+static const gchar *
+guess_alphabet (const SeqBlock * block)
+{
+  guint64 count[256] = { 0 };
+  guint64 letters = 0, nucleotides;
+
+  for (guint i = 0; i < block->n_records && letters < ALPHABET_SAMPLE; i++) {
+    const GstSeqRecord *r = &block->records[i];
+    guint n = MIN (r->seq_len, ALPHABET_SAMPLE - letters);
+
+    for (guint k = 0; k < n; k++)
+      count[block->data[r->seq + k] & ~0x20]++;
+    letters += n;
+  }
+  if (letters == 0)
+    return "unknown";
+  nucleotides = count['A'] + count['C'] + count['G'] + count['T'] + count['U'] + count['N'];
+  if (nucleotides * 10 < letters * 9)
+    return "protein";
+  return count['U'] > count['T'] ? "rna" : "dna";
+}
+
+gboolean
+gst_seq_parser_update_caps (GstCaps ** caps, const SeqBlock * block, GstSeqAlphabet alphabet)
+{
+  static const gchar *const names[] = { NULL, "dna", "rna", "protein" };
+  gboolean quality = block->n_records > 0 && block->records[0].qual != GST_SEQ_NO_QUALITY;
+  gboolean current;
+
+  if (*caps && gst_structure_get_boolean (gst_caps_get_structure (*caps, 0), "quality", &current)
+      && current == quality)
+    return FALSE;
+  gst_clear_caps (caps);
+  *caps = gst_caps_new_simple (GST_SEQ_RECORDS_MEDIA_TYPE,
+      "alphabet", G_TYPE_STRING, alphabet == GST_SEQ_ALPHABET_AUTO ? guess_alphabet (block) :
+      names[alphabet], "quality", G_TYPE_BOOLEAN, quality, NULL);
+  return TRUE;
+}
+
+GstBuffer *
+gst_seq_parser_wrap_block (SeqBlock * block)
+{
+  GstBuffer *buffer = gst_buffer_new ();
+  guint n = block->n_records;
+  guint64 first = n > 0 ? block->records[0].id : 0;
+  GBytes *table;
+
+  if (n > 0 && block->records[n - 1].id - first == n - 1) {
+    GST_BUFFER_OFFSET (buffer) = first;
+    GST_BUFFER_OFFSET_END (buffer) = first + n;
+  }
+  gst_buffer_append_memory (buffer, gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY,
+          block->data, block->capacity, 0, block->size, seq_block_ref (block),
+          (GDestroyNotify) seq_block_unref));
+  table = g_bytes_new_with_free_func (block->records, n * sizeof (GstSeqRecord),
+      (GDestroyNotify) seq_block_unref, block);
+  gst_buffer_add_seq_records_meta (buffer, table);
+  g_bytes_unref (table);
+  return buffer;
+}
+
+/* ---- messages ---- */
+
+void
+gst_seq_parser_post_error (GstElement * element, SeqReader * reader, const gchar * location,
+    const GError * error)
+{
+  const gchar *where = location ? location : "input";
+  SeqFastxPosition position;
+
+  if (error->domain != SEQ_FASTX_ERROR) {
+    guint64 byte = seq_inflate_get_consumed (seq_reader_get_inflate (reader));
+
+    GST_ELEMENT_ERROR_WITH_DETAILS (element, STREAM, DECODE, ("%s: %s", where, error->message),
+        (NULL), ("location", G_TYPE_STRING, where, "byte", G_TYPE_UINT64, byte, NULL));
+    return;
+  }
+  seq_fastx_get_position (seq_reader_get_parser (reader), &position);
+  if (error->code == SEQ_FASTX_ERROR_NO_MEMORY)
+    GST_ELEMENT_ERROR (element, RESOURCE, NO_SPACE_LEFT, ("%s: %s", where, error->message), (NULL));
+  else
+    GST_ELEMENT_ERROR_WITH_DETAILS (element, STREAM, FORMAT, ("%s: %s", where, error->message),
+        (NULL), ("location", G_TYPE_STRING, where, "line", G_TYPE_UINT64, position.line,
+            "byte", G_TYPE_UINT64, position.byte, "record", G_TYPE_UINT64, position.record, NULL));
+}
+
+void
+gst_seq_parser_post_warnings (GstElement * element, SeqReader * reader, const gchar * location)
+{
+  SeqInflateWarnings warnings = seq_inflate_get_warnings (seq_reader_get_inflate (reader));
+
+  if (warnings & SEQ_INFLATE_WARNING_NO_EOF_BLOCK)
+    GST_ELEMENT_WARNING (element, STREAM, DECODE, ("%s: the BGZF end-of-file block is missing; "
+            "the file may have been cut", location ? location : "input"), (NULL));
+}
+
+GstStructure *
+gst_seq_parser_stats (SeqReader * reader, guint64 bytes)
+{
+  SeqFastxStats stats = { 0 };
+
+  if (reader)
+    seq_fastx_get_stats (seq_reader_get_parser (reader), &stats);
+  return gst_structure_new ("seq-stats",
+      "records", G_TYPE_UINT64, stats.records, "residues", G_TYPE_UINT64, stats.residues,
+      "filtered", G_TYPE_UINT64, stats.filtered, "id-hash", G_TYPE_UINT64, stats.id_hash, "bytes", G_TYPE_UINT64, bytes, NULL);
+}
