@@ -184,6 +184,9 @@ parse_value (GParamSpec * pspec, const gchar * text, GValue * value)
     g_value_set_string (value, text);   /* as it stands: file names need no quotes */
     return TRUE;
   }
+  /* gst_value_deserialize() takes -1 for the highest unsigned number */
+  if (text[0] == '-' && (G_IS_PARAM_SPEC_UINT (pspec) || G_IS_PARAM_SPEC_UINT64 (pspec)))
+    return FALSE;
   /* g_param_value_validate() bends what is out of range, and says that it did */
   return gst_value_deserialize_with_pspec (value, text, pspec)
       && !g_param_value_validate (pspec, value);
