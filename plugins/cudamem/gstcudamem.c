@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <gst/gst.h>
 
+#include "gstcudamemguard.h"
 #include "gstpinnedqueue.h"
 
 static gboolean
 plugin_init (GstPlugin * plugin)
 {
-  return GST_ELEMENT_REGISTER (pinnedqueue, plugin);
+  return GST_ELEMENT_REGISTER (pinnedqueue, plugin)
+      && GST_ELEMENT_REGISTER (cudamemguard, plugin);
 }
 
 #define PACKAGE "gst-seq"

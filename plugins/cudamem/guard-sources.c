@@ -285,9 +285,11 @@ first_structure (GSignalInvocationHint * hint, GValue * accu, const GValue * han
 static gboolean
 sum_of_bytes (GSignalInvocationHint * hint, GValue * accu, const GValue * handler, gpointer data)
 {
-  /* the first handler finds 0 there, which adds nothing to what is known */
-  if (g_value_get_uint64 (handler) != GST_SEQ_MEMORY_UNKNOWN)
-    g_value_set_uint64 (accu, sum_known (g_value_get_uint64 (accu), g_value_get_uint64 (handler)));
+  guint64 sum = g_value_get_uint64 (accu);
+  guint64 freed = g_value_get_uint64 (handler);
+
+  /* the first handler finds 0 there, which must not make an unknown number known */
+  g_value_set_uint64 (accu, sum == 0 ? freed : sum_known (sum, freed));
   return TRUE;
 }
 
