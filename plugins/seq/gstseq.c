@@ -4,6 +4,7 @@
 #include "gstseqbatch.h"
 #include "gstseqdec.h"
 #include "gstseqenc.h"
+#include "gstseqloader.h"
 #include "gstseqsort.h"
 #include "gstseqsrc.h"
 #include "gstseqtypefind.h"
@@ -18,6 +19,7 @@ plugin_init (GstPlugin * plugin)
   ret |= GST_ELEMENT_REGISTER (seqenc, plugin);
   ret |= GST_ELEMENT_REGISTER (seqsort, plugin);
   ret |= GST_ELEMENT_REGISTER (seqbatch, plugin);
+  ret |= GST_ELEMENT_REGISTER (seqloader, plugin);
   ret |= GST_TYPE_FIND_REGISTER (seqfasta, plugin);
   ret |= GST_TYPE_FIND_REGISTER (seqfastq, plugin);
   return ret;

@@ -37,7 +37,7 @@
 GST_DEBUG_CATEGORY_STATIC (seq_sort_debug);
 #define GST_CAT_DEFAULT seq_sort_debug
 
-#define DEFAULT_ORDER SEQ_SORT_DESCENDING
+#define DEFAULT_ORDER SEQ_SORT_ASCENDING
 #define DEFAULT_WINDOW 0
 #define DEFAULT_SEED 0
 #define DEFAULT_GROUP 8192
@@ -630,7 +630,7 @@ gst_seq_sort_drain_for_event (GstSeqSort * self)
 {
   GstFlowReturn ret = gst_seq_sort_drain (self);
 
-  if (ret < GST_FLOW_EOS && ret == self->push_flow)
+  if ((ret == GST_FLOW_NOT_LINKED || ret < GST_FLOW_EOS) && ret == self->push_flow)
     GST_ELEMENT_FLOW_ERROR (self, ret);
   g_clear_pointer (&self->keys, g_free);
   self->n_room = 0;
@@ -793,8 +793,8 @@ gst_seq_sort_class_init (GstSeqSortClass * klass)
   /**
    * GstSeqSort:order:
    *
-   * Records of one length stand by ascending id. Longest first is the default because the batch
-   * that needs the most memory then comes first, and shows at once whether it fits.
+   * Records of one length stand by ascending id. With `descending` the batch that needs the most
+   * memory comes first, and shows at once whether it fits.
    * A change while PLAYING holds from the next window on.
    */
   g_object_class_install_property (object_class, PROP_ORDER,

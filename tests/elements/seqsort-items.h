@@ -109,7 +109,8 @@ compare_id (gconstpointer a, gconstpointer b)
 static inline GstHarness *
 harness_new (const gchar * properties)
 {
-  g_autofree gchar *line = g_strdup_printf ("seqsort %s", properties);
+  /* descending unless the properties say otherwise: the order that ids alone would not give */
+  g_autofree gchar *line = g_strdup_printf ("seqsort order=descending %s", properties);
   GstHarness *h = gst_harness_new_parse (line);
 
   gst_harness_set_src_caps_str (h, CAPS);
