@@ -6,6 +6,9 @@
 /* tensors of a batch start at multiples of this, as CUDA and vector code like it */
 #define ALIGNMENT ((gsize) 128)
 
+/* bytes of memory kept for the next batches: some queues full of usual ones */
+#define MAX_FREE_MEMORY ((gsize) 64 << 20)
+
 /* ---- blocks ---- */
 
 GstSeqBatchBlock *
@@ -129,6 +132,7 @@ gst_seq_batch_memory_clear (GstSeqBatchMemory * memory)
     gst_buffer_pool_set_active (memory->pool, FALSE);
   gst_clear_object (&memory->pool);
   gst_clear_object (&memory->allocator);
+  g_clear_pointer (&memory->arenas, seq_arena_pool_unref);
   gst_allocation_params_init (&memory->params);
 }
 
@@ -159,7 +163,22 @@ gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, Gst
     memory->pool_size = size;
   }
   memory->params.align |= ALIGNMENT - 1;
+  if (!memory->allocator && memory->params.align == ALIGNMENT - 1 && memory->params.flags == 0 &&
+      memory->params.prefix == 0 && memory->params.padding == 0)
+    memory->arenas = seq_arena_pool_new (MAX_FREE_MEMORY);
   gst_query_unref (query);
+}
+
+static GstMemory *
+memory_allocate (GstSeqBatchMemory * memory, gsize size)
+{
+  SeqArena *arena;
+
+  if (!memory->arenas)
+    return gst_allocator_alloc (memory->allocator, size, &memory->params);
+  arena = seq_arena_acquire (memory->arenas, size);
+  return arena ? gst_memory_new_wrapped (0, arena->data, arena->capacity, 0, size, arena,
+      (GDestroyNotify) seq_arena_release) : NULL;
 }
 
 /* From the pool where the batch fits into its buffers, else from the allocator. */
@@ -178,7 +197,7 @@ memory_acquire (GstSeqBatchMemory * memory, gsize size, gboolean wait, GstSeqBat
     if (gst_buffer_n_memory (job->pool_buffer) == 1)
       job->memory = gst_buffer_get_memory (job->pool_buffer, 0);
   } else {
-    job->memory = gst_allocator_alloc (memory->allocator, size, &memory->params);
+    job->memory = memory_allocate (memory, size);
   }
   if (job->memory && gst_memory_map (job->memory, &job->map, GST_MAP_WRITE)) {
     if (job->map.size >= size)

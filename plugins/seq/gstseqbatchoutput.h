@@ -4,6 +4,7 @@
 #include <gst/gst.h>
 #include <gst/seq/seq.h>
 
+#include "arena.h"
 #include "batch-write.h"
 #include "workers.h"
 
@@ -40,11 +41,12 @@ typedef struct
 
 GstCaps *gst_seq_batch_shape_caps (const GstSeqBatchShape * shape);
 
-/* Where memory comes from, as downstream proposed it. Zeroed: from the default allocator. */
+/* Where memory comes from, as downstream proposed it; else it is system memory, used again. */
 typedef struct
 {
   GstBufferPool *pool;
   gsize pool_size;
+  SeqArenaPool *arenas;         /* where downstream proposes nothing */
   GstAllocator *allocator;
   GstAllocationParams params;
 } GstSeqBatchMemory;

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "arena.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define SMALLEST ((gsize) 4096)
+#define HUGE_PAGE ((gsize) 2 << 20)
+
+struct _SeqArenaPool
+{
+  gint refs;
+  GMutex lock;
+  GQueue free;                  /* of SeqArena through their links; used last comes first */
+  gsize free_bytes;
+  gsize max_free;
+};
+
+SeqArenaPool *
+seq_arena_pool_new (gsize max_free)
+{
+  SeqArenaPool *pool = g_new0 (SeqArenaPool, 1);
+
+  pool->refs = 1;
+  g_mutex_init (&pool->lock);
+  g_queue_init (&pool->free);
+  pool->max_free = max_free;
+  return pool;
+}
+
+static void
+arena_free (SeqArena * arena)
+{
+  free (arena->data);
+  g_free (arena);
+}
+
+/* Takes an arena out of the free ones; call with the lock. */
+static void
+unlink_free (SeqArenaPool * pool, SeqArena * arena)
+{
+  g_queue_unlink (&pool->free, &arena->link);
+  pool->free_bytes -= arena->capacity;
+}
+
+void
+seq_arena_pool_unref (SeqArenaPool * pool)
+{
+  if (!g_atomic_int_dec_and_test (&pool->refs))
+    return;
+  while (pool->free.head) {
+    SeqArena *arena = pool->free.head->data;
+
+    unlink_free (pool, arena);
+    arena_free (arena);
+  }
+  g_mutex_clear (&pool->lock);
+  g_free (pool);
+}
+
+/* The next of 4, 5, 6, 7 times a power of two; 0 if there is none. */
+static gsize
+round_up (gsize size)
+{
+  gsize step = SMALLEST;
+
+  if (size > G_MAXSIZE / 4)
+    return 0;
+  while (step * 8 < size)
+    step *= 2;
+  return MAX ((size + step - 1) / step, 1) * step;
+}
+
+static SeqArena *
+arena_new (gsize capacity)
+{
+  gsize alignment = capacity >= HUGE_PAGE ? HUGE_PAGE : SMALLEST;
+  gpointer data;
+  SeqArena *arena;
+
+  if (posix_memalign (&data, alignment, capacity) != 0)
+    return NULL;
+  if (capacity >= HUGE_PAGE)    /* a wish: kernels without it refuse harmlessly */
+    madvise (data, capacity, MADV_HUGEPAGE);
+  arena = g_new0 (SeqArena, 1);
+  arena->data = data;
+  arena->capacity = capacity;
+  arena->link.data = arena;
+  return arena;
+}
+
+SeqArena *
+seq_arena_acquire (SeqArenaPool * pool, gsize size)
+{
+  gsize capacity = round_up (size);
+  SeqArena *arena = NULL;
+
+  if (capacity == 0)
+    return NULL;
+  g_mutex_lock (&pool->lock);
+  for (GList * l = pool->free.head; l && !arena; l = l->next)
+    if (((SeqArena *) l->data)->capacity == capacity)
+      arena = l->data;
+  if (arena)
+    unlink_free (pool, arena);
+  g_mutex_unlock (&pool->lock);
+
+  if (!arena && !(arena = arena_new (capacity)))
+    return NULL;
+  g_atomic_int_inc (&pool->refs);
+  arena->pool = pool;
+  return arena;
+}
+
+/* What does not fit any more makes room by letting the one go that was used longest ago: sizes
+ * that are not in use any more die out. */
+void
+seq_arena_release (SeqArena * arena)
+{
+  SeqArenaPool *pool = g_steal_pointer (&arena->pool);
+  GQueue surplus = G_QUEUE_INIT;
+
+  g_mutex_lock (&pool->lock);
+  g_queue_push_head_link (&pool->free, &arena->link);
+  pool->free_bytes += arena->capacity;
+  while (pool->free_bytes > pool->max_free) {
+    SeqArena *oldest = pool->free.tail->data;
+
+    unlink_free (pool, oldest);
+    g_queue_push_tail_link (&surplus, &oldest->link);
+  }
+  g_mutex_unlock (&pool->lock);
+
+  while (surplus.head) {
+    SeqArena *oldest = surplus.head->data;
+
+    g_queue_unlink (&surplus, &oldest->link);
+    arena_free (oldest);
+  }
+  seq_arena_pool_unref (pool);
+}
