@@ -96,7 +96,7 @@ gst_seq_memory_provider_get_name (GstSeqMemoryProvider * provider)
  * gst_seq_memory_provider_query:
  * @provider: a provider
  * @device_id: ordinal of the device
- * @stats: (out caller-allocates): state of the allocator; what it does not know is
+ * @stats: filled in with the state of the allocator; what it does not know is
  *     %GST_SEQ_MEMORY_UNKNOWN
  *
  * Returns: %FALSE if the provider can tell nothing now
