@@ -109,11 +109,14 @@ batch_cost (const SeqBatchLimits * limits, guint64 n, guint32 longest, guint64 t
     case SEQ_BATCH_COST_TOKENS:
       return tokens;
     case SEQ_BATCH_COST_PADDED:
-      return limits->packed ? tokens : n * length;      /* both below 2^32: never overflows */
+      if (limits->packed)
+        return tokens;
+      return g_uint64_checked_mul (&cost, n, length) ? cost : G_MAXUINT64;
     case SEQ_BATCH_COST_QUADRATIC:
       if (limits->packed)
         return squares;
-      return g_uint64_checked_mul (&cost, n * length, length) ? cost : G_MAXUINT64;
+      return g_uint64_checked_mul (&cost, n, length) && g_uint64_checked_mul (&cost, cost, length) ?
+          cost : G_MAXUINT64;
   }
   return tokens;
 }
@@ -133,6 +136,14 @@ add_square (guint64 squares, guint32 tokens)
   guint64 square = (guint64) tokens * tokens;
 
   return squares > G_MAXUINT64 - square ? G_MAXUINT64 : squares + square;
+}
+
+/* Whether another row of one token could come into the open batch, which has n rows. */
+static gboolean
+has_room (const SeqBatchPlan * self, guint64 n)
+{
+  return fits (&self->limits, n + 1, MAX (self->longest, 1), self->tokens + 1,
+      add_square (self->squares, 1));
 }
 
 /* ---- in order ---- */
@@ -178,7 +189,7 @@ next_in_order (SeqBatchPlan * self, SeqPlannedBatch * batch)
   }
   if (!self->finished || self->scanned == 0)
     return FALSE;
-  give_rows (self, self->scanned, batch, TRUE);
+  give_rows (self, self->scanned, batch, has_room (self, self->scanned));
   return TRUE;
 }
 
@@ -266,11 +277,12 @@ static gboolean
 next_best_fit (SeqBatchPlan * self, SeqPlannedBatch * batch)
 {
   SeqBatchRow *oldest;
+  gboolean full;
   gint index;
 
   fill_window (self);
-  if (self->candidates->len == 0 ||
-      (self->candidates->len < self->limits.window && !self->finished))
+  full = self->candidates->len == self->limits.window;
+  if (self->candidates->len == 0 || (!full && !self->finished))
     return FALSE;
 
   g_array_set_size (self->picked, 0);
@@ -286,7 +298,7 @@ next_best_fit (SeqBatchPlan * self, SeqPlannedBatch * batch)
     .rows = (const SeqBatchRow *) self->picked->data, .n_rows = self->picked->len,
     .longest = self->longest, .tokens = self->tokens,
     .row_length = seq_batch_row_length (&self->limits, self->longest),
-    .partial = seq_batch_plan_get_n_pending (self) == 0 && self->finished,
+    .partial = !full && self->candidates->len == 0 && has_room (self, self->picked->len),
   };
   restart_scan (self);
   return TRUE;

@@ -58,7 +58,7 @@ typedef struct
   guint32 longest;              /* most tokens of a row */
   guint32 row_length;           /* L; 1 at least */
   guint64 tokens;
-  gboolean partial;             /* ended by the end of the input, not by a limit */
+  gboolean partial;             /* ended by the end of the input, with room for another row */
 } SeqPlannedBatch;
 
 SeqBatchPlan *seq_batch_plan_new (const SeqBatchLimits * limits);

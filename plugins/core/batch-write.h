@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 /* the part of a SeqBatchRow.block that the writer needs to see */
 typedef struct
 {
-  const guint8 *data;
+  const guint8 *data;           /* never NULL, also where there are no bytes */
   const GstSeqRecord *records;
 } SeqBatchSource;
 

@@ -33,7 +33,7 @@ gst_seq_batch_block_new (GstBuffer * buffer, GError ** error)
       return NULL;
     }
   }
-  block->source.data = block->map.data;
+  block->source.data = block->memory ? block->map.data : (const guint8 *) "";
   block->source.records = gst_buffer_get_seq_records_meta (buffer)->records;
   return block;
 }
