@@ -91,25 +91,26 @@ test_sort_fasta (void)
   gchar *out = g_build_filename (directory, "sorted.fasta", NULL);
   gchar *location = setting ("src.location", proteins), *to = setting ("sink.location", out);
   RunResult run = run_seqrun (NULL, "--quiet", file, location, to, NULL);
-  gsize last = 0, length = 0, records = 0;
-  gchar *text, **lines;
+  gsize last = 0, length = 0, records = 0, size;
+  gchar *text, *line, *end;
 
   g_assert_cmpint (run.status, ==, 0);
   g_assert_cmpstr (run.out, ==, "");
-  g_assert_true (g_file_get_contents (out, &text, NULL, NULL));
-  lines = g_strsplit (text, "\n", -1);
-  for (gchar ** line = lines; *line; line++) {
-    if (**line != '>' && line[1]) {
-      length += strlen (*line);
-      continue;
+  g_assert_true (g_file_get_contents (out, &text, &size, NULL));
+  for (line = text; line < text + size; line = end + 1) {
+    end = memchr (line, '\n', text + size - line);
+    g_assert_nonnull (end);
+    if (*line == '>') {
+      g_assert_cmpuint (length, >=, last);
+      last = length;
+      length = 0;
+      records++;
+    } else {
+      length += end - line;
     }
-    g_assert_cmpuint (length, >=, last);
-    last = length;
-    length = 0;
-    records += **line == '>';
   }
+  g_assert_cmpuint (length, >=, last);
   g_assert_cmpuint (records, ==, g_str_has_suffix (proteins, ".gz") ? 20000 : 200);
-  g_strfreev (lines);
   g_free (text);
   run_result_clear (&run);
   g_unlink (out);
