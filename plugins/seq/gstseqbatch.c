@@ -25,8 +25,8 @@
 #include "gstseqbatchsettings.h"
 #include "workers.h"
 
-GST_DEBUG_CATEGORY_STATIC (seq_batch_debug);
-#define GST_CAT_DEFAULT seq_batch_debug
+GST_DEBUG_CATEGORY (gst_seq_batch_debug);
+#define GST_CAT_DEFAULT gst_seq_batch_debug
 
 /* batches on their way for each thread: one that it works on and one that waits for it */
 #define JOBS_PER_THREAD 2
@@ -46,17 +46,16 @@ struct _GstSeqBatch
   GstPad *sinkpad, *srcpad;
 
   /* object lock */
-  GstSeqBatchSettings settings;
+  GstSeqBatchSettings settings; /* what the properties say */
   gboolean limits_changed;
   Counts counts;
   guint n_workers;
 
-  /* streaming thread; set up in READY to PAUSED from the settings as they were then */
+  /* streaming thread; set up in READY to PAUSED */
+  GstSeqBatchSettings active;   /* as they were then, but for limits; without tokenizer */
   SeqTokenizer *tokenizer;
-  SeqUnknown unknown;
-  GstSeqOverlong overlong;
   guint32 max_length, max_body, stride, specials;
-  gboolean drop_last;
+  gboolean failed;              /* after an error nothing comes out, until a flush */
   SeqBatchPlan *plan;
   guint rows_since_push;
   SeqWorkers *workers;
@@ -78,7 +77,7 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src", GST_P
 #define gst_seq_batch_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE (GstSeqBatch, gst_seq_batch, GST_TYPE_ELEMENT,
     G_IMPLEMENT_INTERFACE (GST_TYPE_PRESET, NULL)
-    GST_DEBUG_CATEGORY_INIT (seq_batch_debug, "seqbatch", 0, "batcher"))
+    GST_DEBUG_CATEGORY_INIT (gst_seq_batch_debug, "seqbatch", 0, "batcher"))
 GST_ELEMENT_REGISTER_DEFINE (seqbatch, "seqbatch", GST_RANK_NONE, GST_TYPE_SEQ_BATCH)
 
 /* ---- caps and memory ---- */
@@ -91,11 +90,8 @@ negotiate (GstSeqBatch * self)
   GstSeqBatchShape fixed;
   gboolean can_be_fixed;
 
-  GST_OBJECT_LOCK (self);
-  gst_seq_batch_settings_get_shape (&self->settings, TRUE, &self->shape);
-  can_be_fixed = gst_seq_batch_settings_get_shape (&self->settings, FALSE, &fixed);
-  GST_OBJECT_UNLOCK (self);
-
+  gst_seq_batch_settings_get_shape (&self->active, TRUE, &self->shape);
+  can_be_fixed = gst_seq_batch_settings_get_shape (&self->active, FALSE, &fixed);
   mine = gst_seq_batch_shape_caps (&self->shape);
   if (can_be_fixed)
     gst_caps_append (mine, gst_seq_batch_shape_caps (&fixed));
@@ -107,6 +103,7 @@ negotiate (GstSeqBatch * self)
     GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("downstream takes none of the tensors that the "
             "properties make%s", can_be_fixed ? "" : "; for static tensors set pad-to and "
             "batch-size, or fixed-total, max-tokens and batch-size"), (NULL));
+    self->failed = TRUE;
     gst_caps_unref (caps);
     return FALSE;
   }
@@ -130,33 +127,43 @@ job_func (SeqJob * job, gpointer data)
   gst_seq_batch_job_write ((GstSeqBatchJob *) job);
 }
 
+/* The name of a record, for messages. */
+static gchar *
+dup_name (const SeqBatchSource * source, const GstSeqRecord * record)
+{
+  const gchar *name = (const gchar *) source->data + record->name;
+
+  return g_utf8_make_valid (name, MIN (record->name_len, 60));
+}
+
+static void
+post_unknown (GstSeqBatch * self, const SeqBatchRow * row, gsize position)
+{
+  const SeqBatchSource *source = row->block;
+  const GstSeqRecord *record = &source->records[row->record];
+  guint8 letter = source->data[record->seq + position];
+  g_autofree gchar *name = dup_name (source, record);
+  g_autofree gchar *shown = g_ascii_isprint (letter) ? g_strdup_printf ("'%c'", letter) :
+      g_strdup_printf ("byte 0x%02x", letter);
+
+  GST_ELEMENT_ERROR_WITH_DETAILS (self, STREAM, FORMAT, ("record %" G_GUINT64_FORMAT " '%s': "
+          "residue %" G_GSIZE_FORMAT " (%s) is not in the vocabulary", record->id, name, position, shown),
+      (NULL), ("record", G_TYPE_UINT64, record->id, "residue", G_TYPE_UINT64, (guint64) position,
+          NULL));
+}
+
 /* Only an error where the user asked for one, or nothing sensible can be written. */
 static gboolean
 check_job (GstSeqBatch * self, const GstSeqBatchJob * job)
 {
-  const SeqBatchSource *source;
-  const SeqBatchRow *row;
-  const GstSeqRecord *record;
-  guint8 letter;
-
-  if (!job->table) {
+  if (!job->table)
     GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("the names of a batch of %u records pass 4 GiB; set "
             "a smaller batch-size", job->n_rows), (NULL));
-    return FALSE;
-  }
-  if (self->unknown != SEQ_UNKNOWN_ERROR || job->result.unknown_row < 0)
+  else if (self->active.unknown == SEQ_UNKNOWN_ERROR && job->result.unknown_row >= 0)
+    post_unknown (self, &job->rows[job->result.unknown_row], job->result.unknown_position);
+  else
     return TRUE;
-  row = &job->rows[job->result.unknown_row];
-  source = row->block;
-  record = &source->records[row->record];
-  letter = source->data[record->seq + job->result.unknown_position];
-  GST_ELEMENT_ERROR_WITH_DETAILS (self, STREAM, FORMAT, (g_ascii_isprint (letter) ?
-          "record %" G_GUINT64_FORMAT " '%.*s': residue %" G_GSIZE_FORMAT " ('%c') is not in the "
-          "vocabulary" : "record %" G_GUINT64_FORMAT " '%.*s': residue %" G_GSIZE_FORMAT
-          " (byte 0x%02x) is not in the vocabulary", record->id, (gint) MIN (record->name_len, 60),
-          source->data + record->name, job->result.unknown_position, letter), (NULL),
-      ("record", G_TYPE_UINT64, record->id, "residue", G_TYPE_UINT64,
-          (guint64) job->result.unknown_position, NULL));
+  self->failed = TRUE;
   return FALSE;
 }
 
@@ -225,6 +232,7 @@ start_job (GstSeqBatch * self, const SeqPlannedBatch * batch)
   if (error) {
     gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_ERROR, error->domain, error->code,
         g_strdup (error->message), NULL, __FILE__, GST_FUNCTION, __LINE__);
+    self->failed = TRUE;
     g_error_free (error);
   }
   if (!job)
@@ -251,15 +259,26 @@ drop_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
     release_row (&batch->rows[i], NULL);
 }
 
+static GstFlowReturn
+finish_jobs (GstSeqBatch * self, GstFlowReturn ret)
+{
+  while (self->jobs.length > 0)
+    ret = finish_job (self, ret);
+  return ret;
+}
+
 /* Takes over the rows of a batch that the plan has given out. */
 static GstFlowReturn
 take_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
 {
   GstFlowReturn ret = GST_FLOW_OK;
 
-  if ((gst_pad_check_reconfigure (self->srcpad) || !self->caps) && !negotiate (self)) {
-    gst_pad_mark_reconfigure (self->srcpad);
-    ret = GST_FLOW_NOT_NEGOTIATED;
+  if (gst_pad_check_reconfigure (self->srcpad) || !self->caps) {
+    ret = finish_jobs (self, ret);      /* they go with the caps so far */
+    if (ret == GST_FLOW_OK && !negotiate (self))
+      ret = GST_FLOW_NOT_NEGOTIATED;
+    if (ret != GST_FLOW_OK)
+      gst_pad_mark_reconfigure (self->srcpad);
   }
   if (ret == GST_FLOW_OK && self->jobs.length >= self->max_jobs)
     ret = finish_job (self, ret);
@@ -279,14 +298,12 @@ push_batches (GstSeqBatch * self)
   SeqPlannedBatch batch;
 
   while (ret == GST_FLOW_OK && seq_batch_plan_next (self->plan, &batch)) {
-    if (batch.partial && self->drop_last)
+    if (batch.partial && self->active.drop_last)
       drop_batch (self, &batch);
     else
       ret = take_batch (self, &batch);
   }
-  while (self->jobs.length > 0)
-    ret = finish_job (self, ret);
-  return ret;
+  return finish_jobs (self, ret);
 }
 
 /* ---- records in ---- */
@@ -330,8 +347,10 @@ add_overlong (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize
   SeqBatchRow row = {.block = block,.record = index,.tokens = self->max_length,
     .flags = GST_SEQ_BATCH_RECORD_TRUNCATED
   };
+  g_autofree gchar *name = NULL;
+  GstFlowReturn ret;
 
-  switch (self->overlong) {
+  switch (self->active.overlong) {
     case GST_SEQ_OVERLONG_TRUNCATE:
       return add_row (self, block, &row);
     case GST_SEQ_OVERLONG_WINDOW:
@@ -344,12 +363,15 @@ add_overlong (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize
     case GST_SEQ_OVERLONG_ERROR:
       break;
   }
-  push_batches (self);          /* what comes before the error goes out before it */
-  GST_ELEMENT_ERROR_WITH_DETAILS (self, STREAM, FORMAT, ("record %" G_GUINT64_FORMAT " '%.*s' has %"
-          G_GSIZE_FORMAT " tokens, more than the %u that are allowed", record->id,
-          (gint) MIN (record->name_len, 60), block->source.data + record->name,
+  ret = push_batches (self);    /* what comes before the error goes out before it */
+  if (ret != GST_FLOW_OK)
+    return ret;
+  name = dup_name (&block->source, record);
+  GST_ELEMENT_ERROR_WITH_DETAILS (self, STREAM, FORMAT, ("record %" G_GUINT64_FORMAT " '%s' has %"
+          G_GSIZE_FORMAT " tokens, more than the %u that are allowed", record->id, name,
           body + self->specials, self->max_length), (NULL),
       ("record", G_TYPE_UINT64, record->id, NULL));
+  self->failed = TRUE;
   return GST_FLOW_ERROR;
 }
 
@@ -375,36 +397,54 @@ take_new_limits (GstSeqBatch * self)
   GST_OBJECT_LOCK (self);
   changed = self->limits_changed;
   self->limits_changed = FALSE;
-  gst_seq_batch_settings_get_limits (&self->settings, &limits);
+  self->active.batch_size = self->settings.batch_size;
+  if (!gst_seq_batch_settings_has_fixed_total (&self->active))
+    self->active.max_tokens = self->settings.max_tokens;
   GST_OBJECT_UNLOCK (self);
   if (!changed)
     return;
+  gst_seq_batch_settings_get_limits (&self->active, &limits);
   seq_batch_plan_set_limits (self->plan, &limits);
   /* the shape may follow from the limits, and static caps with it */
   gst_pad_mark_reconfigure (self->srcpad);
 }
 
 static GstFlowReturn
-gst_seq_batch_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
+add_block (GstSeqBatch * self, GstSeqBatchBlock * block)
 {
-  GstSeqBatch *self = GST_SEQ_BATCH (parent);
+  guint n_records = gst_seq_block_get_n_records (block->buffer);
   GstFlowReturn ret = GST_FLOW_OK;
-  GError *error = NULL;
-  GstSeqBatchBlock *block = gst_seq_batch_block_new (buffer, &error);
-  guint n_records;
 
-  if (!block) {
-    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("%s", error->message), (NULL));
-    g_error_free (error);
-    return GST_FLOW_ERROR;
-  }
-  take_new_limits (self);
-  n_records = gst_seq_block_get_n_records (block->buffer);
   for (guint i = 0; ret == GST_FLOW_OK && i < n_records; i++)
     ret = add_record (self, block, i);
   if (ret == GST_FLOW_OK)
     ret = push_batches (self);
   gst_seq_batch_block_release (block);
+  return ret;
+}
+
+static GstFlowReturn
+gst_seq_batch_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
+{
+  GstSeqBatch *self = GST_SEQ_BATCH (parent);
+  GstFlowReturn ret = GST_FLOW_ERROR;
+  GError *error = NULL;
+  GstSeqBatchBlock *block;
+
+  if (self->failed) {
+    gst_buffer_unref (buffer);
+    return GST_FLOW_ERROR;
+  }
+  block = gst_seq_batch_block_new (buffer, &error);
+  if (block) {
+    take_new_limits (self);
+    ret = add_block (self, block);
+  } else {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("%s", error->message), (NULL));
+    g_error_free (error);
+  }
+  if (ret < GST_FLOW_EOS)
+    self->failed = TRUE;
   return ret;
 }
 
@@ -435,16 +475,23 @@ get_stats (GstSeqBatch * self)
   return stats;
 }
 
-/* All records that wait go into batches, however few they are. */
+/* All records that wait go into batches, however few they are. Nobody upstream sees what comes of
+ * it, so an error of downstream is posted here. */
 static void
 drain (GstSeqBatch * self)
 {
   GstFlowReturn ret;
 
+  if (self->failed)
+    return;
+  take_new_limits (self);
   seq_batch_plan_finish (self->plan);
   ret = push_batches (self);
-  if (ret == GST_FLOW_NOT_LINKED || ret < GST_FLOW_EOS)
+  if (ret >= GST_FLOW_EOS && ret != GST_FLOW_NOT_LINKED)
+    return;
+  if (!self->failed)
     GST_ELEMENT_FLOW_ERROR (self, ret);
+  self->failed = TRUE;
 }
 
 /* Forgets what waits, and counts anew: a flush starts another run over the records. */
@@ -454,6 +501,7 @@ reset (GstSeqBatch * self)
   seq_batch_plan_clear (self->plan, release_row, NULL);
   self->next_number = 0;
   self->rows_since_push = 0;
+  self->failed = FALSE;
   GST_OBJECT_LOCK (self);
   self->counts = (Counts) { 0 };
   GST_OBJECT_UNLOCK (self);
@@ -467,7 +515,7 @@ gst_seq_batch_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_CAPS:       /* what comes out does not depend on them, but follows them */
       gst_event_unref (event);
-      return self->caps != NULL || negotiate (self);
+      return self->caps != NULL || (!self->failed && negotiate (self));
     case GST_EVENT_STREAM_START:
     case GST_EVENT_SEGMENT:
       drain (self);
@@ -477,7 +525,11 @@ gst_seq_batch_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
       gst_element_post_message (GST_ELEMENT (self),
           gst_message_new_element (GST_OBJECT (self), get_stats (self)));
       break;
+    case GST_EVENT_FLUSH_START:
+      gst_seq_batch_memory_set_flushing (&self->memory, TRUE);
+      break;
     case GST_EVENT_FLUSH_STOP:
+      gst_seq_batch_memory_set_flushing (&self->memory, FALSE);
       reset (self);
       break;
     default:
@@ -501,15 +553,14 @@ start (GstSeqBatch * self)
       settings->unknown, &error);
   ok = self->tokenizer && gst_seq_batch_settings_check (settings, self->tokenizer, &error);
   if (ok) {
-    self->unknown = settings->unknown;
-    self->overlong = settings->overlong;
-    self->drop_last = settings->drop_last;
+    self->active = *settings;
+    self->active.tokenizer = NULL;
     self->specials = seq_tokenizer_get_n_prefix (self->tokenizer) +
         seq_tokenizer_get_n_suffix (self->tokenizer);
     self->max_length = gst_seq_batch_settings_get_max_length (settings);
     if (self->max_length == 0) {        /* a tensor's dimension is the limit then */
       self->max_length = G_MAXINT32;
-      self->overlong = GST_SEQ_OVERLONG_ERROR;
+      self->active.overlong = GST_SEQ_OVERLONG_ERROR;
     }
     self->max_body = self->max_length - self->specials;
     self->stride = settings->stride > 0 ? settings->stride : self->max_body;
@@ -532,6 +583,8 @@ start (GstSeqBatch * self)
   self->max_jobs = JOBS_PER_THREAD * (self->n_workers + 1);
   self->next_number = 0;
   self->rows_since_push = 0;
+  self->failed = FALSE;
+  gst_seq_batch_memory_set_flushing (&self->memory, FALSE);
   return TRUE;
 }
 
@@ -557,8 +610,8 @@ gst_seq_batch_change_state (GstElement * element, GstStateChange transition)
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start (self))
     return GST_STATE_CHANGE_FAILURE;
   /* a streaming thread that waits for a buffer of the pool must be woken before pads stop */
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY && self->memory.pool)
-    gst_buffer_pool_set_flushing (self->memory.pool, TRUE);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    gst_seq_batch_memory_set_flushing (&self->memory, TRUE);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE))
@@ -599,7 +652,10 @@ gst_seq_batch_get_property (GObject * object, guint id, GValue * value, GParamSp
 static void
 gst_seq_batch_finalize (GObject * object)
 {
-  gst_seq_batch_settings_clear (&GST_SEQ_BATCH (object)->settings);
+  GstSeqBatch *self = GST_SEQ_BATCH (object);
+
+  gst_seq_batch_settings_clear (&self->settings);
+  gst_seq_batch_memory_finalize (&self->memory);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
 
@@ -607,7 +663,7 @@ static void
 gst_seq_batch_init (GstSeqBatch * self)
 {
   gst_seq_batch_settings_init (&self->settings);
-  gst_allocation_params_init (&self->memory.params);
+  gst_seq_batch_memory_init (&self->memory);
   g_queue_init (&self->jobs);
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");

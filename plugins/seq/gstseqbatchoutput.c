@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define GST_CAT_DEFAULT gst_seq_batch_debug
+
 /* tensors of a batch start at multiples of this, as CUDA and vector code like it */
 #define ALIGNMENT ((gsize) 128)
 
@@ -126,24 +128,85 @@ gst_seq_batch_shape_caps (const GstSeqBatchShape * shape)
 /* ---- memory ---- */
 
 void
+gst_seq_batch_memory_init (GstSeqBatchMemory * memory)
+{
+  g_mutex_init (&memory->lock);
+  gst_allocation_params_init (&memory->params);
+}
+
+void
+gst_seq_batch_memory_finalize (GstSeqBatchMemory * memory)
+{
+  gst_seq_batch_memory_clear (memory);
+  g_mutex_clear (&memory->lock);
+}
+
+void
+gst_seq_batch_memory_set_flushing (GstSeqBatchMemory * memory, gboolean flushing)
+{
+  g_mutex_lock (&memory->lock);
+  memory->flushing = flushing;
+  if (memory->pool)
+    gst_buffer_pool_set_flushing (memory->pool, flushing);
+  g_mutex_unlock (&memory->lock);
+}
+
+/* Takes over a reference to `pool`, which may be NULL. */
+static void
+memory_set_pool (GstSeqBatchMemory * memory, GstBufferPool * pool)
+{
+  GstBufferPool *old;
+
+  g_mutex_lock (&memory->lock);
+  old = memory->pool;
+  memory->pool = pool;
+  if (pool && memory->flushing)
+    gst_buffer_pool_set_flushing (pool, TRUE);
+  g_mutex_unlock (&memory->lock);
+  if (old) {
+    gst_buffer_pool_set_active (old, FALSE);
+    gst_object_unref (old);
+  }
+}
+
+void
 gst_seq_batch_memory_clear (GstSeqBatchMemory * memory)
 {
-  if (memory->pool)
-    gst_buffer_pool_set_active (memory->pool, FALSE);
-  gst_clear_object (&memory->pool);
+  memory_set_pool (memory, NULL);
   gst_clear_object (&memory->allocator);
   g_clear_pointer (&memory->arenas, seq_arena_pool_unref);
   gst_allocation_params_init (&memory->params);
 }
 
+/* `size`: of a buffer at least; then what it is. */
 static gboolean
-pool_activate (GstBufferPool * pool, GstCaps * caps, GstQuery * query, gsize size, guint min,
-    guint max)
+pool_activate (GstBufferPool * pool, GstCaps * caps, GstAllocator * allocator, guint * size,
+    guint min, guint max)
 {
   GstStructure *config = gst_buffer_pool_get_config (pool);
+  GstAllocationParams params;
+  GstAllocator *own = NULL;
+  gboolean ok;
 
-  gst_buffer_pool_config_set_params (config, caps, size, min, max);
-  return gst_buffer_pool_set_config (pool, config) && gst_buffer_pool_set_active (pool, TRUE);
+  if (!gst_buffer_pool_config_get_allocator (config, &own, &params))
+    gst_allocation_params_init (&params);
+  params.align |= ALIGNMENT - 1;
+  gst_buffer_pool_config_set_allocator (config, own ? own : allocator, &params);
+  gst_buffer_pool_config_set_params (config, caps, *size, min, max);
+  if (!gst_buffer_pool_set_config (pool, config)) {
+    /* it has changed what it does not like: good enough? */
+    config = gst_buffer_pool_get_config (pool);
+    if (!gst_buffer_pool_config_validate_params (config, caps, *size, min, max)) {
+      gst_structure_free (config);
+      return FALSE;
+    }
+    if (!gst_buffer_pool_set_config (pool, config))
+      return FALSE;
+  }
+  config = gst_buffer_pool_get_config (pool);
+  ok = gst_buffer_pool_config_get_params (config, NULL, size, NULL, NULL);
+  gst_structure_free (config);
+  return ok && gst_buffer_pool_set_active (pool, TRUE);
 }
 
 void
@@ -151,16 +214,20 @@ gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, Gst
 {
   GstQuery *query = gst_query_new_allocation (caps, TRUE);
   guint size = 0, min = 0, max = 0;
+  GstBufferPool *pool = NULL;
 
   gst_seq_batch_memory_clear (memory);
   if (gst_pad_peer_query (srcpad, query)) {
     if (gst_query_get_n_allocation_params (query) > 0)
       gst_query_parse_nth_allocation_param (query, 0, &memory->allocator, &memory->params);
     if (gst_query_get_n_allocation_pools (query) > 0)
-      gst_query_parse_nth_allocation_pool (query, 0, &memory->pool, &size, &min, &max);
-    if (memory->pool && !pool_activate (memory->pool, caps, query, size, min, max))
-      gst_clear_object (&memory->pool);
+      gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
+    if (pool && !pool_activate (pool, caps, memory->allocator, &size, min, max)) {
+      GST_WARNING_OBJECT (srcpad, "can't use %" GST_PTR_FORMAT, (gpointer) pool);
+      gst_clear_object (&pool);
+    }
     memory->pool_size = size;
+    memory_set_pool (memory, pool);
   }
   memory->params.align |= ALIGNMENT - 1;
   if (!memory->allocator && memory->params.align == ALIGNMENT - 1 && memory->params.flags == 0 &&
@@ -181,6 +248,25 @@ memory_allocate (GstSeqBatchMemory * memory, gsize size)
       (GDestroyNotify) seq_arena_release) : NULL;
 }
 
+/* Maps job->memory for writing, or lets go of it where it is of no use. */
+static gboolean
+map_memory (GstSeqBatchJob * job, gsize size)
+{
+  GstMemory *memory = job->memory;
+
+  if (!memory)
+    return FALSE;
+  job->held = job->pool_buffer || GST_MEMORY_FLAG_IS_SET (memory, GST_MEMORY_FLAG_NO_SHARE) ||
+      !memory->allocator->mem_share;
+  if (gst_memory_map (memory, &job->map, job->held ? GST_MAP_READWRITE : GST_MAP_WRITE)) {
+    if (job->map.size >= size && GPOINTER_TO_SIZE (job->map.data) % ALIGNMENT == 0)
+      return TRUE;
+    gst_memory_unmap (memory, &job->map);
+  }
+  g_clear_pointer (&job->memory, gst_memory_unref);
+  return FALSE;
+}
+
 /* From the pool where the batch fits into its buffers, else from the allocator. */
 static GstFlowReturn
 memory_acquire (GstSeqBatchMemory * memory, gsize size, gboolean wait, GstSeqBatchJob * job)
@@ -196,15 +282,22 @@ memory_acquire (GstSeqBatchMemory * memory, gsize size, gboolean wait, GstSeqBat
       return ret;
     if (gst_buffer_n_memory (job->pool_buffer) == 1)
       job->memory = gst_buffer_get_memory (job->pool_buffer, 0);
-  } else {
-    job->memory = memory_allocate (memory, size);
-  }
-  if (job->memory && gst_memory_map (job->memory, &job->map, GST_MAP_WRITE)) {
-    if (job->map.size >= size)
+    if (map_memory (job, size))
       return GST_FLOW_OK;
-    gst_memory_unmap (job->memory, &job->map);
+    GST_WARNING_OBJECT (memory->pool, "buffers are not one aligned memory that can be mapped");
+    gst_clear_buffer (&job->pool_buffer);
+    memory_set_pool (memory, NULL);
   }
-  gst_clear_buffer (&job->pool_buffer);
+  job->memory = memory_allocate (memory, size);
+  if (map_memory (job, size))
+    return GST_FLOW_OK;
+  if (memory->allocator) {
+    GST_WARNING_OBJECT (memory->allocator, "no memory of %" G_GSIZE_FORMAT " bytes that is aligned "
+        "to %" G_GSIZE_FORMAT " and can be mapped; taking system memory", size, ALIGNMENT);
+    job->memory = gst_allocator_alloc (NULL, size, &memory->params);
+    if (map_memory (job, size))
+      return GST_FLOW_OK;
+  }
   return GST_FLOW_ERROR;
 }
 
@@ -295,8 +388,6 @@ gst_seq_batch_job_new (const GstSeqBatchShape * shape, const SeqTokenizer * toke
     if (*ret == GST_FLOW_ERROR)
       g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
           "no memory for a batch of %u x %" G_GUINT64_FORMAT " tokens", rows, length);
-    if (job->memory)
-      gst_memory_unref (job->memory);
     g_free (job);
     return NULL;
   }
@@ -359,21 +450,54 @@ gst_seq_batch_job_write (GstSeqBatchJob * job)
   job->table = make_table (job);
 }
 
+/* what memory that stays mapped belongs to */
+typedef struct
+{
+  GstBuffer *pool_buffer;
+  GstMemory *memory;
+  GstMapInfo map;
+} Hold;
+
+static void
+hold_free (gpointer data)
+{
+  Hold *hold = data;
+
+  gst_memory_unmap (hold->memory, &hold->map);
+  gst_memory_unref (hold->memory);
+  gst_clear_buffer (&hold->pool_buffer);
+  g_free (hold);
+}
+
+/* The written memory, to share out to the tensors. A pool takes a buffer back only when nobody
+ * shares its memory any more. A GstParentBufferMeta would give it back before that, because the
+ * metas of a buffer go before its memories, and the pool would have to make a new one each time. */
+static GstMemory *
+take_memory (GstSeqBatchJob * job)
+{
+  GstMemory *memory = g_steal_pointer (&job->memory);
+  Hold *hold;
+
+  if (!job->held) {
+    gst_memory_unmap (memory, &job->map);
+    return memory;
+  }
+  hold = g_new (Hold, 1);
+  *hold = (Hold) { g_steal_pointer (&job->pool_buffer), memory, job->map };
+  return gst_memory_new_wrapped (0, hold->map.data, hold->map.size, 0, hold->map.size, hold,
+      hold_free);
+}
+
 GstBuffer *
 gst_seq_batch_job_finish (GstSeqBatchJob * job)
 {
+  GstMemory *memory = take_memory (job);
   GstBuffer *buffer = gst_buffer_new ();
   GstSeqBatchMeta *meta;
 
-  gst_memory_unmap (job->memory, &job->map);
   for (guint i = 0; i < job->n_tensors; i++)
-    gst_buffer_append_memory (buffer,
-        gst_memory_share (job->memory, job->offsets[i], job->sizes[i]));
-  g_clear_pointer (&job->memory, gst_memory_unref);
-  if (job->pool_buffer) {       /* goes back to its pool when this buffer goes */
-    gst_buffer_add_parent_buffer_meta (buffer, job->pool_buffer);
-    gst_clear_buffer (&job->pool_buffer);
-  }
+    gst_buffer_append_memory (buffer, gst_memory_share (memory, job->offsets[i], job->sizes[i]));
+  gst_memory_unref (memory);
 
   meta = gst_buffer_add_seq_batch_meta (buffer, job->table, job->n_rows);
   meta->layout = job->shape.packed ? GST_SEQ_LAYOUT_PACKED : GST_SEQ_LAYOUT_PADDED;

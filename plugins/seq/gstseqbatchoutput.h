@@ -10,6 +10,8 @@
 
 G_BEGIN_DECLS
 
+GST_DEBUG_CATEGORY_EXTERN (gst_seq_batch_debug);
+
 /* How seqbatch turns planned batches into buffers: tensors and their shapes, caps, memory, meta. */
 
 /* A block of records that rows of waiting batches point into. */
@@ -41,15 +43,24 @@ typedef struct
 
 GstCaps *gst_seq_batch_shape_caps (const GstSeqBatchShape * shape);
 
-/* Where memory comes from, as downstream proposed it; else it is system memory, used again. */
+/* Where memory comes from, as downstream proposed it; else it is system memory, used again.
+ * Streaming thread, but for what the lock guards. */
 typedef struct
 {
-  GstBufferPool *pool;
+  GMutex lock;
+  gboolean flushing;            /* lock */
+  GstBufferPool *pool;          /* lock, to change it */
   gsize pool_size;
   SeqArenaPool *arenas;         /* where downstream proposes nothing */
   GstAllocator *allocator;
   GstAllocationParams params;
 } GstSeqBatchMemory;
+
+void gst_seq_batch_memory_init (GstSeqBatchMemory * memory);
+void gst_seq_batch_memory_finalize (GstSeqBatchMemory * memory);
+
+/* Any thread: while `flushing`, nobody waits for a buffer of the pool. */
+void gst_seq_batch_memory_set_flushing (GstSeqBatchMemory * memory, gboolean flushing);
 
 /* Asks downstream; `srcpad` has its caps already. */
 void gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, GstCaps * caps);
@@ -75,6 +86,7 @@ typedef struct
   gsize offsets[GST_SEQ_BATCH_MAX_TENSORS];     /* of each tensor's memory in `memory` */
   gsize sizes[GST_SEQ_BATCH_MAX_TENSORS];
   GstBuffer *pool_buffer;
+  gboolean held;                /* memory stays mapped for as long as the tensors are used */
   GstMemory *memory;
   GstMapInfo map;
 } GstSeqBatchJob;

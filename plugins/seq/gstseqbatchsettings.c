@@ -119,7 +119,7 @@ install_limits (GObjectClass * klass, GParamFlags ready, GParamFlags playing)
       g_param_spec_uint64 ("max-tokens", "Max tokens", "Tokens in a batch at most, counted as "
           "'cost' says, special tokens included (0 = no limit). A record that is over it on its own "
           "makes a batch of its own. A change while playing holds for the records that are in no "
-          "batch yet", 0, G_MAXUINT64, 0, playing));
+          "batch yet; with fixed-total, from the next start on", 0, G_MAXUINT64, 0, playing));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_COST,
       g_param_spec_enum ("cost", "Cost", "What max-tokens counts", cost_get_type (),
           SEQ_BATCH_COST_PADDED, ready));
@@ -333,6 +333,12 @@ gst_seq_batch_settings_get (const GstSeqBatchSettings * settings, guint prop, GV
 
 /* ---- what follows from them ---- */
 
+gboolean
+gst_seq_batch_settings_has_fixed_total (const GstSeqBatchSettings * settings)
+{
+  return settings->layout == GST_SEQ_LAYOUT_PACKED && settings->fixed_total;
+}
+
 void
 gst_seq_batch_settings_get_limits (const GstSeqBatchSettings * settings, SeqBatchLimits * limits)
 {
@@ -364,7 +370,7 @@ gst_seq_batch_settings_get_max_length (const GstSeqBatchSettings * settings)
 
   if (settings->layout == GST_SEQ_LAYOUT_PADDED)
     limit = least (limit, settings->pad_to);
-  else if (settings->fixed_total)
+  else if (gst_seq_batch_settings_has_fixed_total (settings))
     limit = least (limit, settings->max_tokens);
   return limit;
 }
@@ -380,7 +386,7 @@ gst_seq_batch_settings_get_shape (const GstSeqBatchSettings * settings, gboolean
     .packed = limits.packed, .dtype = settings->dtype, .mask = settings->mask,
     .positions = settings->positions, .flexible = flexible,
   };
-  if (limits.packed && settings->fixed_total)
+  if (gst_seq_batch_settings_has_fixed_total (settings))
     shape->fixed_slots = settings->max_tokens;
   if (!limits.packed && settings->pad_to > 0)
     shape->row_length = seq_batch_row_length (&limits, settings->pad_to);
@@ -414,7 +420,7 @@ gst_seq_batch_settings_check (const GstSeqBatchSettings * settings, const SeqTok
     g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
         "records of at most %u tokens have no room for a residue beside %u special tokens",
         max_length, specials);
-  else if (settings->fixed_total && settings->layout == GST_SEQ_LAYOUT_PACKED &&
+  else if (gst_seq_batch_settings_has_fixed_total (settings) &&
       (settings->max_tokens == 0 || settings->max_tokens > G_MAXINT32 ||
           settings->cost == SEQ_BATCH_COST_QUADRATIC))
     g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,

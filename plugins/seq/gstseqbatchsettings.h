@@ -78,6 +78,9 @@ gboolean gst_seq_batch_settings_set (GstSeqBatchSettings * settings, guint prop,
 gboolean gst_seq_batch_settings_get (const GstSeqBatchSettings * settings, guint prop,
     GValue * value);
 
+/* Packed, with the same number of slots in every batch, which is fixed while the stream runs. */
+gboolean gst_seq_batch_settings_has_fixed_total (const GstSeqBatchSettings * settings);
+
 /* Limits of the plan. */
 void gst_seq_batch_settings_get_limits (const GstSeqBatchSettings * settings,
     SeqBatchLimits * limits);

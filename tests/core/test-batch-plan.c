@@ -69,7 +69,8 @@ ref_fits (const SeqBatchLimits * l, const guint32 * lengths, GArray * rows)
     cost = l->packed ? tokens : rows->len * length;
   else
     cost = l->packed ? squares : rows->len * length * length;
-  return (l->max_rows == 0 || rows->len <= l->max_rows) && (l->max_cost == 0 || cost <= l->max_cost);
+  return (l->max_rows == 0 || rows->len <= l->max_rows) &&
+      (l->max_cost == 0 || cost <= l->max_cost);
 }
 
 static gboolean
@@ -251,7 +252,8 @@ test_limits (void)
     {{.pad_to_multiple = 1,.max_cost = 10,.cost = SEQ_BATCH_COST_PADDED},
           {1, 2, 3, 4, 5, 99}, "3 2"},
     /* the padding is counted: L is 8, or 16 */
-    {{.pad_to_multiple = 8,.max_cost = 16,.cost = SEQ_BATCH_COST_PADDED}, {1, 8, 1, 9, 99}, "2 1 1"},
+    {{.pad_to_multiple = 8,.max_cost = 16,.cost = SEQ_BATCH_COST_PADDED}, {1, 8, 1, 9, 99},
+        "2 1 1"},
     {{.pad_to_multiple = 1,.pad_to = 16,.max_cost = 32,.cost = SEQ_BATCH_COST_PADDED},
           {1, 1, 1, 99}, "2 1*"},
     {{.pad_to_multiple = 10,.pad_to = 16,.max_cost = 40,.cost = SEQ_BATCH_COST_PADDED},
