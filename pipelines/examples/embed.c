@@ -51,13 +51,9 @@ app_memory_provider_init (GstSeqMemoryProviderInterface * iface)
 G_DEFINE_TYPE_WITH_CODE (AppMemory, app_memory, G_TYPE_OBJECT,
     G_IMPLEMENT_INTERFACE (GST_TYPE_SEQ_MEMORY_PROVIDER, app_memory_provider_init))
 
-static void app_memory_class_init (AppMemoryClass * klass)
-{
-}
+static void app_memory_class_init (AppMemoryClass * klass) { }
 
-static void app_memory_init (AppMemory * self)
-{
-}
+static void app_memory_init (AppMemory * self) { }
 
 /* ---- the pipeline ---- */
 
@@ -74,22 +70,19 @@ typedef struct
 static void
 on_need_data (GstElement * src, guint size, App * app)
 {
+  g_autoptr (GstBuffer) block = NULL;
   GstFlowReturn flow;
-  GstBuffer *block;
 
   if (app->n_blocks == N_BLOCKS) {
     g_signal_emit_by_name (src, "end-of-stream", &flow);
     return;
   }
   for (guint i = 0; i < BLOCK_RECORDS; i++) {
-    gchar *residues = g_strnfill (20 + (i * 37) % 400, "LAGVSERTID"[i % 10]);
-
+    g_autofree gchar *residues = g_strnfill (20 + (i * 37) % 400, "LAGVSERTID"[i % 10]);
     gst_seq_block_builder_add (app->builder, "made up", -1, residues, -1, NULL);
-    g_free (residues);
   }
   block = gst_seq_block_builder_finish (app->builder);
   g_signal_emit_by_name (src, "push-buffer", block, &flow);
-  gst_buffer_unref (block);
   if (++app->n_blocks == N_BLOCKS / 2)  /* while it plays: the batches to come are larger */
     g_object_set (app->batch, "max-tokens", G_GUINT64_CONSTANT (8192), NULL);
 }
@@ -140,7 +133,6 @@ main (int argc, char **argv)
   g_autoptr (AppMemory) memory = g_object_new (app_memory_get_type (), NULL);
   g_autoptr (GstStructure) stats = NULL;
   App app = { loop, batch, builder, 0, FALSE };
-
   g_signal_emit_by_name (guard, "add-provider", memory);
   g_signal_connect (src, "need-data", G_CALLBACK (on_need_data), &app);
   g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
@@ -150,7 +142,7 @@ main (int argc, char **argv)
   gst_element_set_state (pipeline, GST_STATE_NULL);
 
   g_object_get (batch, "stats", &stats, NULL);
-  g_print ("%" GST_PTR_FORMAT "\n", (gpointer) stats);
+  gst_print ("%" GST_PTR_FORMAT "\n", (gpointer) stats);
   gst_bus_remove_watch (bus);
   return app.failed;
 }

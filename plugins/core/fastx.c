@@ -214,8 +214,6 @@ record_complete (SeqFastx * self)
     *seq_block_reserve_record (block) = self->record;
     block->n_records++;
     self->stats.records++;
-    self->stats.residues += self->record.seq_len;
-    self->stats.id_hash += seq_mix64 (self->next_id);
     self->done = self->config.limit > 0 && self->stats.records >= self->config.limit;
   } else {
     block->size = self->start;

@@ -64,10 +64,8 @@ typedef struct
 /* Counts since new or reset. */
 typedef struct
 {
-  guint64 records;              /* records in blocks */
-  guint64 residues;             /* their residues */
+  guint64 records;              /* complete and wanted, those of the block at hand included */
   guint64 filtered;             /* records left out by min_length and max_length */
-  guint64 id_hash;              /* sum modulo 2^64 of a mix of every id of `records` */
 } SeqFastxStats;
 
 /* Where the parser is, or after an error where the error is. */
@@ -108,7 +106,8 @@ SeqFormat seq_fastx_get_format (SeqFastx * self);
 void seq_fastx_get_stats (SeqFastx * self, SeqFastxStats * stats);
 void seq_fastx_get_position (SeqFastx * self, SeqFastxPosition * position);
 
-/* The mix of id-hash: splitmix64's finaliser (Steele, Lea, Flood 2014). */
+/* What is summed over the ids of records for their id-hash: splitmix64's finaliser (Steele, Lea,
+ * Flood 2014). */
 static inline guint64
 seq_mix64 (guint64 x)
 {

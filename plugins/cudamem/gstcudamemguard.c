@@ -289,7 +289,7 @@ set_device_id (GstCudaMemGuard * self, gint device_id)
   }
   GST_OBJECT_UNLOCK (self);
   if (running)
-    g_warning ("%s: device-id can be changed in NULL and READY only", GST_OBJECT_NAME (self));
+    GST_WARNING_OBJECT (self, "device-id can be changed in NULL and READY only");
 }
 
 static void

@@ -118,7 +118,7 @@ may_change_locked (GstPinnedQueue * self, GParamSpec * pspec)
 {
   if (GST_STATE (self) <= GST_STATE_READY)
     return TRUE;
-  g_warning ("%s: %s can be changed in NULL and READY only", GST_OBJECT_NAME (self), pspec->name);
+  GST_WARNING_OBJECT (self, "%s can be changed in NULL and READY only", pspec->name);
   return FALSE;
 }
 

@@ -18,6 +18,8 @@
 
 #include "gstseqparser.h"
 
+#include <string.h>
+
 GST_DEBUG_CATEGORY_STATIC (seq_dec_debug);
 #define GST_CAT_DEFAULT seq_dec_debug
 
@@ -36,14 +38,13 @@ struct _GstSeqDec
 
   /* object lock */
   GstSeqParserSettings settings;
-  GstStructure *stats;
-  guint64 records;
+  GstSeqParserCounts counts;    /* of this run, or the last one */
 
   /* streaming thread */
   GstSeqAlphabet alphabet;
   SeqReader *reader;
   GstCaps *caps;
-  guint64 bytes;
+  GstFlowReturn flow;           /* once not OK, what the chain returns until it is flushed */
   gboolean in_file;             /* bytes have come since the last end of a file */
   gboolean need_segment;
   guint32 segment_seqnum;
@@ -80,27 +81,31 @@ push_segment (GstSeqDec * self)
 }
 
 static void
-publish_stats (GstSeqDec * self, guint n_records)
+count_filtered (GstSeqDec * self)
 {
+  SeqFastxStats stats;
+
+  seq_fastx_get_stats (seq_reader_get_parser (self->reader), &stats);
   GST_OBJECT_LOCK (self);
-  self->records += n_records;
-  if (self->stats)
-    gst_structure_free (self->stats);
-  self->stats = gst_seq_parser_stats (self->reader, self->bytes);
+  self->counts.filtered = stats.filtered;
   GST_OBJECT_UNLOCK (self);
 }
 
 static GstFlowReturn
 push_block (GstSeqDec * self, SeqBlock * block)
 {
-  guint n_records = block->n_records;
+  GstBuffer *buffer;
 
   if (gst_seq_parser_update_caps (&self->caps, block, self->alphabet))
     gst_pad_push_event (self->srcpad, gst_event_new_caps (self->caps));
   if (self->need_segment)
     push_segment (self);
-  publish_stats (self, n_records);
-  return gst_pad_push (self->srcpad, gst_seq_parser_wrap_block (block));
+  count_filtered (self);
+  buffer = gst_seq_parser_wrap_block (block);
+  GST_OBJECT_LOCK (self);
+  gst_seq_parser_count_block (&self->counts, buffer);
+  GST_OBJECT_UNLOCK (self);
+  return gst_pad_push (self->srcpad, buffer);
 }
 
 /* Pushes what the reader has, until it wants more bytes (OK) or has enough (EOS). */
@@ -142,16 +147,38 @@ finish_file (GstSeqDec * self)
   return push_blocks (self);
 }
 
+/* Pushes the records that are left. */
 static GstFlowReturn
-drain (GstSeqDec * self)
+push_rest (GstSeqDec * self)
 {
-  GstFlowReturn ret = finish_file (self);
+  GstFlowReturn ret = GST_FLOW_OK;
   SeqBlock *block;
 
-  while ((ret == GST_FLOW_OK || ret == GST_FLOW_EOS) && (block = seq_reader_flush (self->reader)))
+  while (ret == GST_FLOW_OK && (block = seq_reader_flush (self->reader)))
     ret = push_block (self, block);
-  publish_stats (self, 0);
+  count_filtered (self);
   return ret;
+}
+
+/* EOS that comes from the limit: the last records go out now. */
+static GstFlowReturn
+push_rest_at_limit (GstSeqDec * self, GstFlowReturn ret)
+{
+  if (ret == GST_FLOW_EOS && seq_reader_is_done (self->reader))
+    ret = push_rest (self);
+  return ret == GST_FLOW_OK && seq_reader_is_done (self->reader) ? GST_FLOW_EOS : ret;
+}
+
+/* What an event runs into can't be returned to upstream, so it is posted here; the chain fails from
+ * then on. What has been posted already, here or downstream, is not posted again. */
+static void
+keep_flow_of_event (GstSeqDec * self, GstFlowReturn ret)
+{
+  if (ret == GST_FLOW_NOT_LINKED || (ret < GST_FLOW_EOS && ret != GST_FLOW_ERROR)) {
+    GST_ELEMENT_FLOW_ERROR (self, ret);
+    ret = GST_FLOW_ERROR;
+  }
+  self->flow = ret;
 }
 
 /* ---- input ---- */
@@ -168,7 +195,9 @@ parse_memory (GstSeqDec * self, GstMemory * memory)
   }
   if (map.size > 0) {
     self->in_file = TRUE;
-    self->bytes += map.size;
+    GST_OBJECT_LOCK (self);
+    self->counts.bytes += map.size;
+    GST_OBJECT_UNLOCK (self);
     seq_reader_feed (self->reader, map.data, map.size);
   }
   ret = map.size > 0 ? push_blocks (self) : GST_FLOW_OK;
@@ -180,30 +209,44 @@ static GstFlowReturn
 gst_seq_dec_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 {
   GstSeqDec *self = GST_SEQ_DEC (parent);
-  GstFlowReturn ret = GST_FLOW_OK;
+  GstFlowReturn ret = self->flow;
 
-  if (seq_reader_is_done (self->reader))
-    ret = GST_FLOW_EOS;
   /* memory by memory: mapping the buffer as a whole would copy it */
   for (guint i = 0; ret == GST_FLOW_OK && i < gst_buffer_n_memory (buffer); i++)
     ret = parse_memory (self, gst_buffer_peek_memory (buffer, i));
   gst_buffer_unref (buffer);
-  if (ret == GST_FLOW_EOS && seq_reader_is_done (self->reader))
-    drain (self);               /* the limit is reached: the last records go out now */
-  return ret;
+  /* where it isn't OK the reader is left with bytes that are gone now: it must not go on */
+  if (self->flow == GST_FLOW_OK)
+    self->flow = push_rest_at_limit (self, ret);
+  return self->flow;
+}
+
+static void
+handle_stream_start (GstSeqDec * self)
+{
+  if (self->flow == GST_FLOW_OK)
+    keep_flow_of_event (self, push_rest_at_limit (self, finish_file (self)));
 }
 
 static gboolean
 handle_eos (GstSeqDec * self, GstEvent * event)
 {
-  GstFlowReturn ret = drain (self);
+  GstFlowReturn ret = self->flow;
+  GstStructure *stats;
 
-  if (ret == GST_FLOW_NOT_LINKED || ret < GST_FLOW_ERROR)
-    GST_ELEMENT_FLOW_ERROR (self, ret);
+  if (ret == GST_FLOW_OK) {
+    ret = push_rest_at_limit (self, finish_file (self));
+    keep_flow_of_event (self, ret == GST_FLOW_OK ? push_rest (self) : ret);
+  }
   if (self->need_segment)
     push_segment (self);
-  gst_element_post_message (GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self),
-          gst_structure_copy (self->stats)));
+  if (self->flow == GST_FLOW_OK || self->flow == GST_FLOW_EOS) {
+    GST_OBJECT_LOCK (self);
+    stats = gst_seq_parser_stats (&self->counts);
+    GST_OBJECT_UNLOCK (self);
+    gst_element_post_message (GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self),
+            stats));
+  }
   return gst_pad_push_event (self->srcpad, event);
 }
 
@@ -213,12 +256,12 @@ reset (GstSeqDec * self)
   if (self->reader)
     seq_reader_reset (self->reader);
   gst_clear_caps (&self->caps);
-  self->bytes = 0;
+  self->flow = GST_FLOW_OK;
   self->in_file = FALSE;
   self->need_segment = TRUE;
   self->segment_seqnum = GST_SEQNUM_INVALID;
   GST_OBJECT_LOCK (self);
-  self->records = 0;
+  memset (&self->counts, 0, sizeof self->counts);
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -237,7 +280,7 @@ gst_seq_dec_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
       gst_event_unref (event);
       return TRUE;
     case GST_EVENT_STREAM_START:       /* another file of the same input */
-      finish_file (self);
+      handle_stream_start (self);
       break;
     case GST_EVENT_EOS:
       return handle_eos (self, event);
@@ -257,17 +300,14 @@ static gboolean
 handle_seek (GstSeqDec * self, GstEvent * event)
 {
   GstSeekFlags flags;
-  GstSeekType start_type;
   GstEvent *seek;
-  gdouble rate;
-  gint64 start;
 
-  gst_event_parse_seek (event, &rate, NULL, &flags, &start_type, &start, NULL, NULL);
-  if (rate != 1.0 || start_type != GST_SEEK_TYPE_SET || start != 0) {
+  if (!gst_seq_parser_seek_is_to_start (event)) {
     GST_WARNING_OBJECT (self, "only seeks to the start, at rate 1, are possible");
     gst_event_unref (event);
     return FALSE;
   }
+  gst_event_parse_seek (event, NULL, NULL, &flags, NULL, NULL, NULL, NULL);
   seek = gst_event_new_seek (1.0, GST_FORMAT_BYTES, flags, GST_SEEK_TYPE_SET, 0,
       GST_SEEK_TYPE_NONE, -1);
   gst_event_set_seqnum (seek, gst_event_get_seqnum (event));
@@ -284,19 +324,46 @@ gst_seq_dec_src_event (GstPad * pad, GstObject * parent, GstEvent * event)
 }
 
 static gboolean
+query_position (GstSeqDec * self, GstQuery * query)
+{
+  GST_OBJECT_LOCK (self);
+  gst_query_set_position (query, GST_FORMAT_DEFAULT, self->counts.records);
+  GST_OBJECT_UNLOCK (self);
+  return TRUE;
+}
+
+/* To the start, if upstream can go there. */
+static gboolean
+query_seeking (GstSeqDec * self, GstQuery * query)
+{
+  GstQuery *bytes = gst_query_new_seeking (GST_FORMAT_BYTES);
+  gboolean seekable = FALSE;
+  GstFormat format;
+
+  gst_query_parse_seeking (query, &format, NULL, NULL, NULL);
+  if (gst_pad_peer_query (self->sinkpad, bytes))
+    gst_query_parse_seeking (bytes, NULL, &seekable, NULL, NULL);
+  gst_query_unref (bytes);
+  gst_query_set_seeking (query, format, seekable, 0, -1);
+  return TRUE;
+}
+
+static gboolean
 gst_seq_dec_src_query (GstPad * pad, GstObject * parent, GstQuery * query)
 {
   GstSeqDec *self = GST_SEQ_DEC (parent);
   GstFormat format;
 
-  if (GST_QUERY_TYPE (query) == GST_QUERY_POSITION) {
-    gst_query_parse_position (query, &format, NULL);
-    if (format == GST_FORMAT_DEFAULT) {
-      GST_OBJECT_LOCK (self);
-      gst_query_set_position (query, format, self->records);
-      GST_OBJECT_UNLOCK (self);
-      return TRUE;
-    }
+  switch (GST_QUERY_TYPE (query)) {
+    case GST_QUERY_POSITION:
+      gst_query_parse_position (query, &format, NULL);
+      if (format == GST_FORMAT_DEFAULT)
+        return query_position (self, query);
+      break;
+    case GST_QUERY_SEEKING:
+      return query_seeking (self, query);
+    default:
+      break;
   }
   return gst_pad_query_default (pad, parent, query);
 }
@@ -318,10 +385,9 @@ gst_seq_dec_change_state (GstElement * element, GstStateChange transition)
     seq_reader_begin_file (self->reader);
   }
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
-    GST_OBJECT_LOCK (self);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE)) {
     g_clear_pointer (&self->reader, seq_reader_free);
-    GST_OBJECT_UNLOCK (self);
     gst_clear_caps (&self->caps);
   }
   return ret;
@@ -350,25 +416,13 @@ gst_seq_dec_get_property (GObject * object, guint id, GValue * value, GParamSpec
   GST_OBJECT_LOCK (self);
   if (id == PROP_BLOCKSIZE)
     g_value_set_uint (value, self->settings.config.block_size);
-  else if (id == PROP_STATS && self->stats)
-    g_value_set_boxed (value, self->stats);
   else if (id == PROP_STATS)
-    g_value_take_boxed (value, gst_seq_parser_stats (NULL, 0));
+    g_value_take_boxed (value, gst_seq_parser_stats (&self->counts));
   else if (id >= PROP_PARSER && id < PROP_PARSER + GST_SEQ_PARSER_N_PROPS)
     gst_seq_parser_get_property (&self->settings, id - PROP_PARSER, value);
   else
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   GST_OBJECT_UNLOCK (self);
-}
-
-static void
-gst_seq_dec_finalize (GObject * object)
-{
-  GstSeqDec *self = GST_SEQ_DEC (object);
-
-  if (self->stats)
-    gst_structure_free (self->stats);
-  G_OBJECT_CLASS (parent_class)->finalize (object);
 }
 
 static void
@@ -396,7 +450,6 @@ gst_seq_dec_class_init (GstSeqDecClass * klass)
 
   object_class->set_property = gst_seq_dec_set_property;
   object_class->get_property = gst_seq_dec_get_property;
-  object_class->finalize = gst_seq_dec_finalize;
   element_class->change_state = gst_seq_dec_change_state;
 
   g_object_class_install_property (object_class, PROP_BLOCKSIZE,
@@ -404,9 +457,9 @@ gst_seq_dec_class_init (GstSeqDecClass * klass)
           "is longer makes a block of its own", 1, 1 << 30, SEQ_READER_BLOCK_SIZE,
           G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
   g_object_class_install_property (object_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics", "What has been parsed so far: records, residues, "
-          "filtered, id-hash, bytes (as they came). Posted as element message 'seq-stats' at the "
-          "end", GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+      g_param_spec_boxed ("stats", "Statistics", "What has been given out so far: records, "
+          "residues, filtered (records left out by length), id-hash, bytes (of the input, as they "
+          "came). Posted as element message 'seq-stats' at the end", GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   gst_seq_parser_install_properties (object_class, PROP_PARSER);
 
   gst_element_class_set_static_metadata (element_class, "Sequence decoder", "Codec/Parser",

@@ -152,14 +152,6 @@ gst_seq_enc_set_caps (GstBaseTransform * trans, GstCaps * in, GstCaps * out)
 
 /* ---- data ---- */
 
-/* The text of a block has nothing in common with its table. */
-static gboolean
-gst_seq_enc_transform_meta (GstBaseTransform * trans, GstBuffer * out, GstMeta * meta,
-    GstBuffer * in)
-{
-  return FALSE;
-}
-
 static gboolean
 check_qualities (GstSeqEnc * self, const GstSeqRecordsMeta * meta)
 {
@@ -319,7 +311,6 @@ gst_seq_enc_class_init (GstSeqEncClass * klass)
 
   trans_class->transform_caps = gst_seq_enc_transform_caps;
   trans_class->set_caps = gst_seq_enc_set_caps;
-  trans_class->transform_meta = gst_seq_enc_transform_meta;
   trans_class->prepare_output_buffer = gst_seq_enc_prepare_output_buffer;
   trans_class->transform = gst_seq_enc_transform;
   trans_class->sink_event = gst_seq_enc_sink_event;

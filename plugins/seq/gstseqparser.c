@@ -167,22 +167,25 @@ gst_seq_parser_new_reader (const GstSeqParserSettings * settings)
 
 /* ---- blocks to buffers ---- */
 
-/* Nucleotides if nine of ten letters are; what is left over is IUPAC codes, gaps or typing errors.
+/* Nucleotides if nine of ten letters are; what is left over is IUPAC codes or typing errors.
  * Proteins hold the letters A, C, G, T and N, too, but only a third of them. */
 static const gchar *
 guess_alphabet (const SeqBlock * block)
 {
   guint64 count[256] = { 0 };
-  guint64 letters = 0, nucleotides;
+  guint64 seen = 0, letters = 0, nucleotides;
 
-  for (guint i = 0; i < block->n_records && letters < ALPHABET_SAMPLE; i++) {
+  for (guint i = 0; i < block->n_records && seen < ALPHABET_SAMPLE; i++) {
     const GstSeqRecord *r = &block->records[i];
-    guint n = MIN (r->seq_len, ALPHABET_SAMPLE - letters);
+    guint n = MIN (r->seq_len, ALPHABET_SAMPLE - seen);
 
     for (guint k = 0; k < n; k++)
       count[block->data[r->seq + k] & ~0x20]++;
-    letters += n;
+    seen += n;
   }
+  /* gaps, stops and digits tell nothing */
+  for (guint letter = 'A'; letter <= 'Z'; letter++)
+    letters += count[letter];
   if (letters == 0)
     return "unknown";
   nucleotides = count['A'] + count['C'] + count['G'] + count['T'] + count['U'] + count['N'];
@@ -265,14 +268,39 @@ gst_seq_parser_post_warnings (GstElement * element, SeqReader * reader, const gc
             "the file may have been cut", location ? location : "input"), (NULL));
 }
 
-GstStructure *
-gst_seq_parser_stats (SeqReader * reader, guint64 bytes)
-{
-  SeqFastxStats stats = { 0 };
+/* ---- counts ---- */
 
-  if (reader)
-    seq_fastx_get_stats (seq_reader_get_parser (reader), &stats);
+void
+gst_seq_parser_count_block (GstSeqParserCounts * counts, GstBuffer * block)
+{
+  const GstSeqRecordsMeta *meta = gst_buffer_get_seq_records_meta (block);
+
+  for (guint i = 0; i < meta->n_records; i++) {
+    counts->residues += meta->records[i].seq_len;
+    counts->id_hash += seq_mix64 (meta->records[i].id);
+  }
+  counts->records += meta->n_records;
+}
+
+GstStructure *
+gst_seq_parser_stats (const GstSeqParserCounts * counts)
+{
   return gst_structure_new ("seq-stats",
-      "records", G_TYPE_UINT64, stats.records, "residues", G_TYPE_UINT64, stats.residues,
-      "filtered", G_TYPE_UINT64, stats.filtered, "id-hash", G_TYPE_UINT64, stats.id_hash, "bytes", G_TYPE_UINT64, bytes, NULL);
+      "records", G_TYPE_UINT64, counts->records, "residues", G_TYPE_UINT64, counts->residues,
+      "filtered", G_TYPE_UINT64, counts->filtered, "id-hash", G_TYPE_UINT64, counts->id_hash,
+      "bytes", G_TYPE_UINT64, counts->bytes, NULL);
+}
+
+/* ---- seeking ---- */
+
+gboolean
+gst_seq_parser_seek_is_to_start (GstEvent * seek)
+{
+  GstSeekType start_type, stop_type;
+  gint64 start, stop;
+  gdouble rate;
+
+  gst_event_parse_seek (seek, &rate, NULL, NULL, &start_type, &start, &stop_type, &stop);
+  return rate == 1.0 && start_type == GST_SEEK_TYPE_SET && start == 0 &&
+      (stop_type == GST_SEEK_TYPE_NONE || (stop_type == GST_SEEK_TYPE_SET && stop == -1));
 }

@@ -67,8 +67,24 @@ void gst_seq_parser_post_error (GstElement * element, SeqReader * reader, const 
 void gst_seq_parser_post_warnings (GstElement * element, SeqReader * reader,
     const gchar * location);
 
-/* What has been read so far: structure `seq-stats` with records, residues, filtered, id-hash,
- * bytes (all guint64; bytes as stored, compressed). */
-GstStructure *gst_seq_parser_stats (SeqReader * reader, guint64 bytes);
+/* What has left an element; guarded by its object lock. */
+typedef struct
+{
+  guint64 records;
+  guint64 residues;
+  guint64 id_hash;              /* sum modulo 2^64 of a mix of every id */
+  guint64 filtered;             /* records left out by min-length and max-length */
+  guint64 bytes;                /* of the input, as stored: compressed */
+} GstSeqParserCounts;
+
+/* Adds the records of a block. */
+void gst_seq_parser_count_block (GstSeqParserCounts * counts, GstBuffer * block);
+
+/* The counts as structure `seq-stats`: records, residues, filtered, id-hash, bytes, all guint64. */
+GstStructure *gst_seq_parser_stats (const GstSeqParserCounts * counts);
+
+/* Whether a seek asks for all of the input from its start, at rate 1: the one that is possible. The
+ * start is 0 in every format. */
+gboolean gst_seq_parser_seek_is_to_start (GstEvent * seek);
 
 G_END_DECLS

@@ -20,11 +20,16 @@
 #include "input-list.h"
 #include "input.h"
 
+#include <string.h>
+
 GST_DEBUG_CATEGORY_STATIC (seq_src_debug);
 #define GST_CAT_DEFAULT seq_src_debug
 
 /* bytes of one read: small enough to stay in the cache until they are parsed */
 #define READ_SIZE ((gsize) 256 << 10)
+
+/* offsets in a block have 32 bits, and the last record may go past the block size */
+#define MAX_BLOCK_SIZE (1u << 30)
 
 enum
 {
@@ -50,18 +55,20 @@ struct _GstSeqSrc
   guint next_file;
   GstCaps *caps;
   guint8 *buffer;
-  gboolean flushed;             /* the last block has been given out */
+  GError *error;                /* of a file; waits until the records before it are given out */
+  gboolean failed;              /* an error has been posted */
 
   /* read by queries and unlock() while the streaming thread works; object lock */
   SeqReader *reader;
   SeqInput *input;
   gboolean unlocked;
+  gboolean ending;              /* the application asked for EOS: nothing more is read */
   guint64 done_bytes;           /* of the files before the current one */
   guint64 file_bytes;           /* read from the current one */
   guint64 total_bytes;          /* of all files, G_MAXUINT64 if not known */
-  guint64 records;              /* given out */
+  gboolean can_rewind;          /* all files can be read again */
   gboolean ended;
-  GstStructure *stats;          /* of the last block, or the last run */
+  GstSeqParserCounts counts;    /* what has left the pad, in this run or the last one */
 };
 
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC,
@@ -91,9 +98,9 @@ close_input (GstSeqSrc * self)
 
 /* The error codes of files, as GStreamer names them. */
 static void
-post_file_error (GstSeqSrc * self, const gchar * location, const GError * error, gboolean opened)
+post_file_error (GstSeqSrc * self, const gchar * location, const GError * error)
 {
-  gint code = opened ? GST_RESOURCE_ERROR_READ : GST_RESOURCE_ERROR_OPEN_READ;
+  gint code = self->input ? GST_RESOURCE_ERROR_READ : GST_RESOURCE_ERROR_OPEN_READ;
 
   if (g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT) ||
       g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_ISDIR))
@@ -103,27 +110,21 @@ post_file_error (GstSeqSrc * self, const gchar * location, const GError * error,
       gst_structure_new ("details", "location", G_TYPE_STRING, location, NULL));
 }
 
-static gboolean
+static void
 open_next_file (GstSeqSrc * self)
 {
-  const gchar *location = g_ptr_array_index (self->files, self->next_file);
-  GError *error = NULL;
-  SeqInput *input = seq_input_open (location, &error);
+  const gchar *location = g_ptr_array_index (self->files, self->next_file++);
+  SeqInput *input = seq_input_open (location, &self->error);
 
-  if (!input) {
-    post_file_error (self, location, error, FALSE);
-    g_error_free (error);
-    return FALSE;
-  }
+  if (!input)
+    return;
   GST_INFO_OBJECT (self, "reading %s", location);
-  self->next_file++;
   GST_OBJECT_LOCK (self);
   self->input = input;
   if (self->unlocked)
     seq_input_interrupt (input);
   GST_OBJECT_UNLOCK (self);
   seq_reader_begin_file (self->reader);
-  return TRUE;
 }
 
 static const gchar *
@@ -133,23 +134,31 @@ current_location (GstSeqSrc * self)
 }
 
 /* Sum of the sizes, for progress; what can't be asked without reading makes it unknown. */
-static guint64
-sum_sizes (GPtrArray * files)
+static void
+look_at_files (GstSeqSrc * self)
 {
   guint64 total = 0;
+  gboolean can_rewind = TRUE;
 
-  for (guint i = 0; i < files->len; i++) {
-    guint64 size = seq_input_size_of (g_ptr_array_index (files, i));
+  for (guint i = 0; i < self->files->len; i++) {
+    const gchar *location = g_ptr_array_index (self->files, i);
+    guint64 size = seq_input_size_of (location);
 
-    if (size == G_MAXUINT64)
-      return G_MAXUINT64;
-    total += size;
+    if (size == G_MAXUINT64 || total == G_MAXUINT64)
+      total = G_MAXUINT64;
+    else
+      total += size;
+    can_rewind = can_rewind && seq_input_can_rewind (location);
   }
-  return total;
+  GST_OBJECT_LOCK (self);
+  self->total_bytes = total;
+  self->can_rewind = can_rewind;
+  GST_OBJECT_UNLOCK (self);
 }
 
+/* What the two properties stand for. On error *given_as is what was asked for. */
 static GPtrArray *
-list_files (GstSeqSrc * self, GError ** error)
+list_files (GstSeqSrc * self, gchar ** given_as, GError ** error)
 {
   GPtrArray *given = g_ptr_array_new_with_free_func (g_free), *files = NULL;
 
@@ -159,13 +168,13 @@ list_files (GstSeqSrc * self, GError ** error)
   for (guint i = 0; self->locations && self->locations[i]; i++)
     g_ptr_array_add (given, g_strdup (self->locations[i]));
   GST_OBJECT_UNLOCK (self);
-  if (given->len > 0) {
-    g_ptr_array_add (given, NULL);
+  g_ptr_array_add (given, NULL);
+  if (given->len > 1)
     files = seq_input_list_expand ((const gchar * const *) given->pdata, error);
-  } else {
+  else
     g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
         "no input: set 'location' or 'locations'");
-  }
+  *given_as = files ? NULL : g_strjoinv (" ", (gchar **) given->pdata);
   g_ptr_array_unref (given);
   return files;
 }
@@ -178,11 +187,13 @@ rewind_input (GstSeqSrc * self)
   close_input (self);
   seq_reader_reset (self->reader);
   gst_clear_caps (&self->caps);
+  g_clear_error (&self->error);
   self->next_file = 0;
-  self->flushed = FALSE;
+  self->failed = FALSE;
   GST_OBJECT_LOCK (self);
   self->done_bytes = 0;
-  self->records = 0;
+  memset (&self->counts, 0, sizeof self->counts);
+  self->ending = FALSE;
   self->ended = FALSE;
   GST_OBJECT_UNLOCK (self);
 }
@@ -194,21 +205,23 @@ gst_seq_src_start (GstBaseSrc * src)
   GError *error = NULL;
   GstSeqParserSettings settings;
   guint blocksize = gst_base_src_get_blocksize (src);
+  gchar *given_as = NULL;
 
-  self->files = list_files (self, &error);
+  self->files = list_files (self, &given_as, &error);
   if (!self->files) {
-    post_file_error (self, self->location ? self->location : "", error, FALSE);
+    post_file_error (self, given_as, error);
     g_error_free (error);
+    g_free (given_as);
     return FALSE;
   }
+  look_at_files (self);
   GST_OBJECT_LOCK (self);
   settings = self->settings;
+  GST_OBJECT_UNLOCK (self);
   if (blocksize != 0 && blocksize != G_MAXUINT)
-    settings.config.block_size = blocksize;
+    settings.config.block_size = MIN (blocksize, MAX_BLOCK_SIZE);
   self->alphabet = settings.alphabet;
   self->reader = gst_seq_parser_new_reader (&settings);
-  self->total_bytes = sum_sizes (self->files);
-  GST_OBJECT_UNLOCK (self);
   self->buffer = g_malloc (READ_SIZE);
   rewind_input (self);
   return TRUE;
@@ -218,14 +231,10 @@ static gboolean
 gst_seq_src_stop (GstBaseSrc * src)
 {
   GstSeqSrc *self = GST_SEQ_SRC (src);
-  SeqReader *reader;
 
   close_input (self);
-  GST_OBJECT_LOCK (self);
-  reader = g_steal_pointer (&self->reader);
-  GST_OBJECT_UNLOCK (self);
-  if (reader)
-    seq_reader_free (reader);
+  g_clear_pointer (&self->reader, seq_reader_free);
+  g_clear_error (&self->error);
   g_clear_pointer (&self->files, g_ptr_array_unref);
   g_clear_pointer (&self->buffer, g_free);
   gst_clear_caps (&self->caps);
@@ -260,13 +269,11 @@ gst_seq_src_unlock_stop (GstBaseSrc * src)
 
 /* ---- reading ---- */
 
-/* Gives the reader more of the current file. */
-static GstFlowReturn
+/* Gives the reader more of the current file. FALSE if another thread wants this one to stop. */
+static gboolean
 read_more (GstSeqSrc * self)
 {
-  GError *error = NULL;
-  gssize n = seq_input_read (self->input, self->buffer, READ_SIZE, &error);
-  GstFlowReturn ret = GST_FLOW_OK;
+  gssize n = seq_input_read (self->input, self->buffer, READ_SIZE, &self->error);
 
   if (n > 0) {
     seq_reader_feed (self->reader, self->buffer, n);
@@ -275,41 +282,59 @@ read_more (GstSeqSrc * self)
     GST_OBJECT_UNLOCK (self);
   } else if (n == 0) {
     seq_reader_finish_input (self->reader);
-  } else if (g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_INTR)) {
-    ret = GST_FLOW_FLUSHING;
-  } else {
-    post_file_error (self, current_location (self), error, TRUE);
-    ret = GST_FLOW_ERROR;
+  } else if (g_error_matches (self->error, G_FILE_ERROR, G_FILE_ERROR_INTR)) {
+    g_clear_error (&self->error);
+    return FALSE;
   }
-  g_clear_error (&error);
-  return ret;
+  return TRUE;
 }
 
-/* The next block, or NULL and why there is none: EOS, FLUSHING or ERROR. */
-static SeqBlock *
-next_block (GstSeqSrc * self, GstFlowReturn * ret)
+/* The last records; behind them the end, or the error of a file that waited for them. */
+static GstFlowReturn
+give_rest (GstSeqSrc * self, SeqBlock ** block)
+{
+  if ((*block = seq_reader_flush (self->reader)))
+    return GST_FLOW_OK;
+  if (!self->error)
+    return GST_FLOW_EOS;
+  post_file_error (self, current_location (self), self->error);
+  g_clear_error (&self->error);
+  self->failed = TRUE;
+  return GST_FLOW_ERROR;
+}
+
+static gboolean
+is_ending (GstSeqSrc * self)
+{
+  gboolean ending;
+
+  GST_OBJECT_LOCK (self);
+  ending = self->ending;
+  GST_OBJECT_UNLOCK (self);
+  return ending;
+}
+
+/* The next block, or why there is none: EOS, FLUSHING or ERROR. */
+static GstFlowReturn
+next_block (GstSeqSrc * self, SeqBlock ** block)
 {
   GError *error = NULL;
-  SeqBlock *block;
 
-  *ret = GST_FLOW_OK;
-  while (*ret == GST_FLOW_OK && !self->flushed) {
+  for (;;) {
+    if (self->error || is_ending (self))
+      return give_rest (self, block);
     if (!self->input) {
-      if (self->next_file < self->files->len && !seq_reader_is_done (self->reader)) {
-        if (!open_next_file (self))
-          *ret = GST_FLOW_ERROR;
-        continue;
-      }
-      if ((block = seq_reader_flush (self->reader)))
-        return block;
-      self->flushed = TRUE;
+      if (self->next_file == self->files->len || seq_reader_is_done (self->reader))
+        return give_rest (self, block);
+      open_next_file (self);
       continue;
     }
-    switch (seq_reader_next (self->reader, &block, &error)) {
+    switch (seq_reader_next (self->reader, block, &error)) {
       case SEQ_READER_BLOCK:
-        return block;
+        return GST_FLOW_OK;
       case SEQ_READER_NEED_INPUT:
-        *ret = read_more (self);
+        if (!read_more (self) && !is_ending (self))
+          return GST_FLOW_FLUSHING;
         break;
       case SEQ_READER_FILE_END:
         gst_seq_parser_post_warnings (GST_ELEMENT (self), self->reader, current_location (self));
@@ -319,60 +344,59 @@ next_block (GstSeqSrc * self, GstFlowReturn * ret)
         gst_seq_parser_post_error (GST_ELEMENT (self), self->reader, current_location (self),
             error);
         g_clear_error (&error);
-        *ret = GST_FLOW_ERROR;
-        break;
+        self->failed = TRUE;
+        return GST_FLOW_ERROR;
     }
   }
-  if (*ret == GST_FLOW_OK)
-    *ret = GST_FLOW_EOS;
-  return NULL;
-}
-
-/* call with object lock */
-static GstStructure *
-stats_now (GstSeqSrc * self)
-{
-  return gst_seq_parser_stats (self->reader, self->done_bytes + self->file_bytes);
-}
-
-/* Remembers the counts, which the reader's own thread may read only, for `stats`. */
-static void
-publish_stats (GstSeqSrc * self, guint n_records)
-{
-  GST_OBJECT_LOCK (self);
-  self->records += n_records;
-  if (self->stats)
-    gst_structure_free (self->stats);
-  self->stats = stats_now (self);
-  GST_OBJECT_UNLOCK (self);
 }
 
 static GstFlowReturn
 gst_seq_src_create (GstPushSrc * src, GstBuffer ** buffer)
 {
   GstSeqSrc *self = GST_SEQ_SRC (src);
-  GstFlowReturn ret;
-  SeqBlock *block = next_block (self, &ret);
+  SeqFastxStats stats;
+  SeqBlock *block;
+  GstFlowReturn ret = next_block (self, &block);
 
-  if (!block) {
-    publish_stats (self, 0);
-    if (ret == GST_FLOW_EOS && !self->ended) {
-      GST_OBJECT_LOCK (self);
-      self->ended = TRUE;
-      GST_OBJECT_UNLOCK (self);
-      gst_element_post_message (GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self),
-              gst_structure_copy (self->stats)));
-    }
+  seq_fastx_get_stats (seq_reader_get_parser (self->reader), &stats);
+  GST_OBJECT_LOCK (self);
+  self->ended = ret == GST_FLOW_EOS;
+  self->counts.filtered = stats.filtered;
+  self->counts.bytes = self->done_bytes + self->file_bytes;
+  GST_OBJECT_UNLOCK (self);
+  if (ret != GST_FLOW_OK)
     return ret;
-  }
   if (gst_seq_parser_update_caps (&self->caps, block, self->alphabet) &&
       !gst_base_src_set_caps (GST_BASE_SRC (src), self->caps)) {
     seq_block_unref (block);
     return GST_FLOW_NOT_NEGOTIATED;
   }
-  publish_stats (self, block->n_records);
   *buffer = gst_seq_parser_wrap_block (block);
   return GST_FLOW_OK;
+}
+
+/* Records are counted, and the end is announced, where they leave the pad: the base class drops
+ * the block at hand when the application asks for EOS, and ends by itself after num-buffers. */
+static GstPadProbeReturn
+on_output (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  GstSeqSrc *self = data;
+  GstFlowReturn flow = gst_pad_get_last_flow_return (pad);
+  GstStructure *stats;
+
+  if (info->type & GST_PAD_PROBE_TYPE_BUFFER) {
+    GST_OBJECT_LOCK (self);
+    gst_seq_parser_count_block (&self->counts, GST_PAD_PROBE_INFO_BUFFER (info));
+    GST_OBJECT_UNLOCK (self);
+  } else if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_EOS && !self->failed &&
+      (flow == GST_FLOW_OK || flow == GST_FLOW_EOS)) {
+    GST_OBJECT_LOCK (self);
+    stats = gst_seq_parser_stats (&self->counts);
+    GST_OBJECT_UNLOCK (self);
+    gst_element_post_message (GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self),
+            stats));
+  }
+  return GST_PAD_PROBE_OK;
 }
 
 /* Caps come with the first block, which is what tells them. */
@@ -388,22 +412,68 @@ static gboolean
 gst_seq_src_is_seekable (GstBaseSrc * src)
 {
   GstSeqSrc *self = GST_SEQ_SRC (src);
+  gboolean can_rewind;
 
-  for (guint i = 0; self->files && i < self->files->len; i++)
-    if (!seq_input_can_rewind (g_ptr_array_index (self->files, i)))
-      return FALSE;
-  return TRUE;
+  GST_OBJECT_LOCK (self);
+  can_rewind = self->can_rewind;
+  GST_OBJECT_UNLOCK (self);
+  return can_rewind;
 }
 
 static gboolean
 gst_seq_src_do_seek (GstBaseSrc * src, GstSegment * segment)
 {
-  if (segment->start != 0 || segment->rate != 1.0) {
-    GST_WARNING_OBJECT (src, "only seeks to the start, at rate 1, are possible");
-    return FALSE;
-  }
   rewind_input (GST_SEQ_SRC (src));
   return TRUE;
+}
+
+/* Seeks that are not possible are refused, from both sides that they come from, before the base
+ * class flushes for them: records on their way downstream would be lost. */
+static gboolean
+refuse_event (GstSeqSrc * self, GstEvent * event)
+{
+  if (GST_EVENT_TYPE (event) != GST_EVENT_SEEK || gst_seq_parser_seek_is_to_start (event))
+    return FALSE;
+  GST_WARNING_OBJECT (self, "only seeks to the start, at rate 1, are possible");
+  return TRUE;
+}
+
+static gboolean
+gst_seq_src_event (GstBaseSrc * src, GstEvent * event)
+{
+  if (refuse_event (GST_SEQ_SRC (src), event))
+    return FALSE;
+  return GST_BASE_SRC_CLASS (parent_class)->event (src, event);
+}
+
+/* The base class answers an application's EOS by dropping the block at hand; here the records that
+ * have been read whole go out first, also those that wait for their block to fill up. FALSE where
+ * nothing is read. */
+static gboolean
+end_reading (GstSeqSrc * self)
+{
+  gboolean reading;
+
+  GST_OBJECT_LOCK (self);
+  reading = self->ending = self->reader != NULL;
+  if (reading && self->input)
+    seq_input_interrupt (self->input);
+  GST_OBJECT_UNLOCK (self);
+  return reading;
+}
+
+static gboolean
+gst_seq_src_send_event (GstElement * element, GstEvent * event)
+{
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && end_reading (GST_SEQ_SRC (element))) {
+    gst_event_unref (event);
+    return TRUE;
+  }
+  if (refuse_event (GST_SEQ_SRC (element), event)) {
+    gst_event_unref (event);
+    return FALSE;
+  }
+  return GST_ELEMENT_CLASS (parent_class)->send_event (element, event);
 }
 
 static gboolean
@@ -417,11 +487,13 @@ query_position (GstSeqSrc * self, GstQuery * query)
   if (format == GST_FORMAT_BYTES)
     position = self->done_bytes + self->file_bytes;
   else if (format == GST_FORMAT_DEFAULT)
-    position = self->records;
+    position = self->counts.records;
+  else if (format == GST_FORMAT_PERCENT && (self->ended || self->total_bytes == 0))
+    position = GST_FORMAT_PERCENT_MAX;
   else if (format == GST_FORMAT_PERCENT && self->total_bytes != G_MAXUINT64)
-    position = self->ended || self->total_bytes == 0 ? GST_FORMAT_PERCENT_MAX :
-        (gint64) gst_util_uint64_scale (self->done_bytes + self->file_bytes, GST_FORMAT_PERCENT_MAX,
-        self->total_bytes);
+    /* a file may grow while it is read */
+    position = gst_util_uint64_scale (MIN (self->done_bytes + self->file_bytes, self->total_bytes),
+        GST_FORMAT_PERCENT_MAX, self->total_bytes);
   GST_OBJECT_UNLOCK (self);
   if (position < 0)
     return FALSE;
@@ -440,13 +512,23 @@ query_duration (GstSeqSrc * self, GstQuery * query)
   if (format == GST_FORMAT_BYTES && self->total_bytes != G_MAXUINT64)
     duration = self->total_bytes;
   else if (format == GST_FORMAT_DEFAULT && self->ended)
-    duration = self->records;   /* how many there are is known at the end only */
-  else if (format == GST_FORMAT_PERCENT && self->total_bytes != G_MAXUINT64)
+    duration = self->counts.records;    /* how many there are is known at the end only */
+  else if (format == GST_FORMAT_PERCENT && (self->ended || self->total_bytes != G_MAXUINT64))
     duration = GST_FORMAT_PERCENT_MAX;
   GST_OBJECT_UNLOCK (self);
   if (duration < 0)
     return FALSE;
   gst_query_set_duration (query, format, duration);
+  return TRUE;
+}
+
+static gboolean
+query_seeking (GstSeqSrc * self, GstQuery * query)
+{
+  GstFormat format;
+
+  gst_query_parse_seeking (query, &format, NULL, NULL, NULL);
+  gst_query_set_seeking (query, format, gst_seq_src_is_seekable (GST_BASE_SRC (self)), 0, -1);
   return TRUE;
 }
 
@@ -474,6 +556,8 @@ gst_seq_src_query (GstBaseSrc * src, GstQuery * query)
       return query_position (self, query);
     case GST_QUERY_DURATION:
       return query_duration (self, query);
+    case GST_QUERY_SEEKING:
+      return query_seeking (self, query);
     case GST_QUERY_CONVERT:
       return query_convert (query);
     default:
@@ -521,10 +605,7 @@ gst_seq_src_get_property (GObject * object, guint id, GValue * value, GParamSpec
       g_value_set_boxed (value, self->locations);
       break;
     case PROP_STATS:
-      if (self->stats)
-        g_value_set_boxed (value, self->stats);
-      else
-        g_value_take_boxed (value, gst_seq_parser_stats (NULL, 0));
+      g_value_take_boxed (value, gst_seq_parser_stats (&self->counts));
       break;
     default:
       if (id >= PROP_PARSER && id < PROP_PARSER + GST_SEQ_PARSER_N_PROPS)
@@ -542,8 +623,6 @@ gst_seq_src_finalize (GObject * object)
 
   g_free (self->location);
   g_strfreev (self->locations);
-  if (self->stats)
-    gst_structure_free (self->stats);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
 
@@ -554,6 +633,8 @@ gst_seq_src_init (GstSeqSrc * self)
   self->total_bytes = G_MAXUINT64;
   gst_base_src_set_format (GST_BASE_SRC (self), GST_FORMAT_DEFAULT);
   gst_base_src_set_blocksize (GST_BASE_SRC (self), SEQ_READER_BLOCK_SIZE);
+  gst_pad_add_probe (GST_BASE_SRC_PAD (self),
+      GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_output, self, NULL);
 }
 
 static void
@@ -577,8 +658,9 @@ gst_seq_src_class_init (GstSeqSrcClass * klass)
           "the order given", G_TYPE_STRV,
           G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
   g_object_class_install_property (object_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics", "What has been read so far: records, residues, "
-          "filtered, id-hash, bytes (as stored). Posted as element message 'seq-stats' at the end",
+      g_param_spec_boxed ("stats", "Statistics", "What has been given out so far: records, "
+          "residues, filtered (records left out by length), id-hash, bytes (of the input, as stored). "
+          "Posted as element message 'seq-stats' at the end",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   gst_seq_parser_install_properties (object_class, PROP_PARSER);
 
@@ -586,6 +668,7 @@ gst_seq_src_class_init (GstSeqSrcClass * klass)
       "Reads records from FASTA and FASTQ files, plain or compressed", "gst-seq");
   gst_element_class_add_static_pad_template (element_class, &src_template);
 
+  element_class->send_event = gst_seq_src_send_event;
   src_class->start = gst_seq_src_start;
   src_class->stop = gst_seq_src_stop;
   src_class->unlock = gst_seq_src_unlock;
@@ -594,5 +677,6 @@ gst_seq_src_class_init (GstSeqSrcClass * klass)
   src_class->is_seekable = gst_seq_src_is_seekable;
   src_class->do_seek = gst_seq_src_do_seek;
   src_class->query = gst_seq_src_query;
+  src_class->event = gst_seq_src_event;
   GST_PUSH_SRC_CLASS (klass)->create = gst_seq_src_create;
 }

@@ -158,6 +158,7 @@ rig_clear (Rig * rig)
   gst_pad_set_active (rig->sink, FALSE);
   gst_element_set_state (rig->queue, GST_STATE_NULL);
   gst_pad_set_active (rig->src, FALSE);
+  gst_bus_set_flushing (rig->bus, TRUE);
   gst_element_set_bus (rig->queue, NULL);
   gst_bus_set_flushing (rig->bus, TRUE);        /* its messages hold references */
   g_assert_false (rig->wrong_bytes);
@@ -772,10 +773,7 @@ test_device_id (void)
   rig_start (&rig);
   g_assert_cmpint (device_of (&rig), ==, 5);
 
-  g_test_expect_message ("Gstcudamem", G_LOG_LEVEL_WARNING,
-      "*device-id can be changed in NULL*");
   g_object_set (rig.queue, "device-id", 1, NULL);
-  g_test_assert_expected_messages ();
   g_assert_cmpint (device_of (&rig), ==, 5);
   gst_element_set_state (rig.queue, GST_STATE_NULL);
   g_object_set (rig.queue, "device-id", 1, NULL);
