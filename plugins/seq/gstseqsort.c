@@ -186,7 +186,7 @@ gst_seq_sort_reset (GstSeqSort * self)
   self->discont = TRUE;
 }
 
-/* Caps that hold for the records of both. */
+/* Caps that hold for the records of both, which are not the same. */
 static GstCaps *
 merge_caps (GstCaps * a, GstCaps * b)
 {
@@ -194,8 +194,6 @@ merge_caps (GstCaps * a, GstCaps * b)
   const GstStructure *x, *y;
   gboolean quality_a = FALSE, quality_b = FALSE;
 
-  if (gst_caps_is_equal (a, b))
-    return gst_caps_ref (a);
   merged = gst_caps_copy (a);
   x = gst_caps_get_structure (a, 0);
   y = gst_caps_get_structure (b, 0);
@@ -269,10 +267,8 @@ gst_seq_sort_collect (GstSeqSort * self, GstBuffer * buffer, guint start, gsize 
 
   if (!self->window_caps) {
     gst_caps_replace (&self->window_caps, self->in_caps);
-  } else if (self->in_caps) {
-    GstCaps *merged = merge_caps (self->window_caps, self->in_caps);
-
-    gst_caps_take (&self->window_caps, merged);
+  } else if (self->in_caps && !gst_caps_is_equal (self->window_caps, self->in_caps)) {
+    gst_caps_take (&self->window_caps, merge_caps (self->window_caps, self->in_caps));
   }
   return GST_FLOW_OK;
 }

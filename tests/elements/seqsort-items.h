@@ -200,11 +200,12 @@ assert_items (GArray * result, const Item * expected, gsize n)
 static inline void
 restart_stream (GstHarness * h, const gchar * id)
 {
+  g_autoptr (GstCaps) caps = gst_caps_from_string (CAPS);
   GstSegment segment;
 
   gst_segment_init (&segment, GST_FORMAT_BYTES);
   g_assert_true (gst_harness_push_event (h, gst_event_new_stream_start (id)));
-  g_assert_true (gst_harness_push_event (h, gst_event_new_caps (gst_caps_from_string (CAPS))));
+  g_assert_true (gst_harness_push_event (h, gst_event_new_caps (caps)));
   g_assert_true (gst_harness_push_event (h, gst_event_new_segment (&segment)));
 }
 

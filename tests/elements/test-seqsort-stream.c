@@ -234,7 +234,9 @@ assert_caps (GstHarness * h, const gchar * expected)
 static gboolean
 push_caps (GstHarness * h, const gchar * caps)
 {
-  return gst_harness_push_event (h, gst_event_new_caps (gst_caps_from_string (caps)));
+  g_autoptr (GstCaps) new_caps = gst_caps_from_string (caps);
+
+  return gst_harness_push_event (h, gst_event_new_caps (new_caps));
 }
 
 static void

@@ -184,7 +184,7 @@ write_truncated_gzip (void)
 static void
 assert_run_fails (const gchar * location, const gchar * const *says)
 {
-  gchar *line = g_strdup_printf ("seqsrc location=%s ! seqsort ! seqbatch ! pinnedqueue ! "
+  gchar *line = g_strdup_printf ("seqsrc location=\"%s\" ! seqsort ! seqbatch ! pinnedqueue ! "
       "cudamemguard ! fakesink", location);
   RunResult run = run_seqrun (NULL, "--quiet", line, NULL);
   const gchar *first = strstr (run.err, "error:");
@@ -228,7 +228,7 @@ static void
 test_empty_file (void)
 {
   gchar *path = write_file ("empty.fa", "", 0);
-  gchar *line = g_strdup_printf ("seqsrc name=src location=%s ! seqsort ! seqbatch name=batch ! "
+  gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s\" ! seqsort ! seqbatch name=batch ! "
       "fakesink", path);
   RunResult run = run_seqrun (NULL, line, NULL);
 
@@ -244,7 +244,7 @@ static void
 test_full_disk (void)
 {
   gchar *proteins = example_proteins ();
-  gchar *line = g_strdup_printf ("seqsrc location=%s ! seqenc ! filesink location=/dev/full",
+  gchar *line = g_strdup_printf ("seqsrc location=\"%s\" ! seqenc ! filesink location=/dev/full",
       proteins);
   RunResult run = run_seqrun (NULL, "--quiet", line, NULL);
 
@@ -276,7 +276,7 @@ static void
 test_interrupt (void)
 {
   gchar *fifo = g_build_filename (directory, "slow.fa", NULL);
-  gchar *line = g_strdup_printf ("seqsrc name=src location=%s ! seqbatch name=batch ! fakesink",
+  gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s\" ! seqbatch name=batch ! fakesink",
       fifo);
   GError *error = NULL;
   GSubprocess *process;
