@@ -760,6 +760,21 @@ test_threads (void)
   g_object_unref (other);
 }
 
+static void
+test_preset (void)
+{
+  gboolean track = FALSE;
+  gint interval = -1;
+  Rig rig;
+
+  rig_init (&rig, "");
+  g_assert_true (gst_preset_load_preset (GST_PRESET (rig.guard), "watch"));
+  g_object_get (rig.guard, "interval", &interval, "track", &track, NULL);
+  g_assert_cmpint (interval, ==, 0);
+  g_assert_true (track);
+  rig_clear (&rig);
+}
+
 /* In a process of its own, because the environment is changed once a process */
 static void
 test_expandable_segments (void)
@@ -815,6 +830,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cudamemguard/buffer-list", test_buffer_list);
   g_test_add_func ("/cudamemguard/flow-goes-up", test_flow_goes_up);
   g_test_add_func ("/cudamemguard/threads", test_threads);
+  g_test_add_func ("/cudamemguard/preset", test_preset);
   g_test_add_func ("/cudamemguard/expandable-segments", test_expandable_segments);
   return g_test_run ();
 }

@@ -786,6 +786,21 @@ test_device_id (void)
   rig_clear (&rig);
 }
 
+static void
+test_preset (void)
+{
+  guint64 bytes = 0;
+  guint factor = 0;
+  Rig rig;
+
+  rig_init (&rig);
+  g_assert_true (gst_preset_load_preset (GST_PRESET (rig.queue), "uneven"));
+  g_object_get (rig.queue, "prefetch-factor", &factor, "max-size-bytes", &bytes, NULL);
+  g_assert_cmpuint (factor, ==, 16);
+  g_assert_cmpuint (bytes, ==, G_GUINT64_CONSTANT (1) << 30);
+  rig_clear (&rig);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -811,5 +826,6 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue/two-pipelines", test_two_pipelines);
   g_test_add_func ("/pinnedqueue/pin-memory", test_pin_memory);
   g_test_add_func ("/pinnedqueue/device-id", test_device_id);
+  g_test_add_func ("/pinnedqueue/preset", test_preset);
   return g_test_run ();
 }
