@@ -73,22 +73,43 @@ out:
   return memory;
 }
 
+/* Windows of one record share its name; in a piece, too, or names could pass 4 GiB. */
+static gboolean
+shares_name (const GstSeqBatchRecord * records, guint i)
+{
+  return i > 0 && records[i].name == records[i - 1].name &&
+      records[i].name_len == records[i - 1].name_len;
+}
+
+/* NULL if a name lies outside the table */
 static GBytes *
 piece_copy_table (const Piece * piece)
 {
-  const GstSeqBatchRecord *records = piece->meta->records + piece->first;
-  gsize table = piece->n * sizeof (GstSeqBatchRecord), names = 0;
+  const GstSeqBatchMeta *meta = piece->meta;
+  const GstSeqBatchRecord *records = meta->records + piece->first;
+  gsize size = g_bytes_get_size (meta->table) - meta->n_records * sizeof (GstSeqBatchRecord);
+  gsize table = piece->n * sizeof (GstSeqBatchRecord), names = 0, at = 0;
   GstSeqBatchRecord *copy;
   gchar *out;
 
-  for (guint i = 0; i < piece->n; i++)
-    names += records[i].name_len;
+  for (guint i = 0; i < piece->n; i++) {
+    if (records[i].name > size || records[i].name_len > size - records[i].name)
+      return NULL;
+    names += shares_name (records, i) ? 0 : records[i].name_len;
+  }
+  if (names > G_MAXUINT32)
+    return NULL;
   copy = g_malloc (table + names);
   memcpy (copy, records, table);
   out = (gchar *) (copy + piece->n);
-  for (guint i = 0, at = 0; i < piece->n; at += records[i++].name_len) {
-    copy[i].name = at;
-    memcpy (out + at, piece->meta->names + records[i].name, records[i].name_len);
+  for (guint i = 0; i < piece->n; i++) {
+    if (shares_name (records, i)) {
+      copy[i].name = copy[i - 1].name;
+    } else {
+      copy[i].name = at;
+      memcpy (out + at, meta->names + records[i].name, records[i].name_len);
+      at += records[i].name_len;
+    }
   }
   return g_bytes_new_take (copy, table + names);
 }
@@ -105,7 +126,7 @@ piece_copy_table (const Piece * piece)
  * other, are the result of the whole. Slots that belong to no record (`fixed-total`) are left out.
  *
  * Returns: (transfer full) (nullable): the piece; %NULL if @batch is no batch, has no such records
- *     or can't be mapped
+ *     or can't be mapped, or if the records of a packed batch have no token at all
  */
 GstBuffer *
 gst_seq_batch_split (GstBuffer * batch, guint first, guint n_records, guint piece)
@@ -127,18 +148,21 @@ gst_seq_batch_split (GstBuffer * batch, guint first, guint n_records, guint piec
     longest = MAX (longest, meta->records[i].tokens);
   }
 
+  table = piece_copy_table (&part);
+  if (!table)
+    return NULL;
   buffer = gst_buffer_new ();
   memcpy (tensors, meta->tensors, sizeof tensors);
   for (guint i = 0; i < meta->n_tensors; i++) {
     GstMemory *memory = piece_copy_tensor (&part, gst_buffer_peek_memory (batch, i), &tensors[i]);
     if (!memory) {
+      g_bytes_unref (table);
       gst_buffer_unref (buffer);
       return NULL;
     }
     gst_buffer_append_memory (buffer, memory);
   }
 
-  table = piece_copy_table (&part);
   out = gst_buffer_add_seq_batch_meta (buffer, table, n_records);
   g_bytes_unref (table);
   out->layout = meta->layout;
