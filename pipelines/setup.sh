@@ -5,8 +5,9 @@
 # to build and to run (Debian 12)
 build_packages=(gcc libc6-dev meson ninja-build pkgconf libgstreamer1.0-dev libisal-dev
   libdeflate-dev libzstd-dev gstreamer1.0-tools gstreamer1.0-plugins-base)
-# what the tests need besides: other programs' elements, and compressors to compare with
-test_packages=(gstreamer1.0-plugins-good gzip tabix zstd)
+# what the tests need besides: other plugins, compressors to compare with, and Python bindings
+test_packages=(gstreamer1.0-plugins-good gzip tabix zstd gobject-introspection libgirepository1.0-dev
+  gir1.2-gstreamer-1.0 python3-gi)
 
 # where each example stands, and the package that it comes from
 proteins=/usr/share/doc/mmseqs2/example-data/DB.fasta.gz
