@@ -56,7 +56,6 @@ struct _GstSeqSrc
   GstCaps *caps;
   guint8 *buffer;
   GError *error;                /* of a file; waits until the records before it are given out */
-  gboolean failed;              /* an error has been posted */
 
   /* read by queries and unlock() while the streaming thread works; object lock */
   SeqReader *reader;
@@ -68,6 +67,7 @@ struct _GstSeqSrc
   guint64 total_bytes;          /* of all files, G_MAXUINT64 if not known */
   gboolean can_rewind;          /* all files can be read again */
   gboolean ended;
+  gboolean failed;              /* an error has been posted, by this class or its parent */
   GstSeqParserCounts counts;    /* what has left the pad, in this run or the last one */
 };
 
@@ -189,11 +189,11 @@ rewind_input (GstSeqSrc * self)
   gst_clear_caps (&self->caps);
   g_clear_error (&self->error);
   self->next_file = 0;
-  self->failed = FALSE;
   GST_OBJECT_LOCK (self);
   self->done_bytes = 0;
   memset (&self->counts, 0, sizeof self->counts);
   self->ending = FALSE;
+  self->failed = FALSE;
   self->ended = FALSE;
   GST_OBJECT_UNLOCK (self);
 }
@@ -221,7 +221,9 @@ gst_seq_src_start (GstBaseSrc * src)
   if (blocksize != 0 && blocksize != G_MAXUINT)
     settings.config.block_size = MIN (blocksize, MAX_BLOCK_SIZE);
   self->alphabet = settings.alphabet;
+  GST_OBJECT_LOCK (self);
   self->reader = gst_seq_parser_new_reader (&settings);
+  GST_OBJECT_UNLOCK (self);
   self->buffer = g_malloc (READ_SIZE);
   rewind_input (self);
   return TRUE;
@@ -233,7 +235,9 @@ gst_seq_src_stop (GstBaseSrc * src)
   GstSeqSrc *self = GST_SEQ_SRC (src);
 
   close_input (self);
+  GST_OBJECT_LOCK (self);
   g_clear_pointer (&self->reader, seq_reader_free);
+  GST_OBJECT_UNLOCK (self);
   g_clear_error (&self->error);
   g_clear_pointer (&self->files, g_ptr_array_unref);
   g_clear_pointer (&self->buffer, g_free);
@@ -299,7 +303,6 @@ give_rest (GstSeqSrc * self, SeqBlock ** block)
     return GST_FLOW_EOS;
   post_file_error (self, current_location (self), self->error);
   g_clear_error (&self->error);
-  self->failed = TRUE;
   return GST_FLOW_ERROR;
 }
 
@@ -344,7 +347,6 @@ next_block (GstSeqSrc * self, SeqBlock ** block)
         gst_seq_parser_post_error (GST_ELEMENT (self), self->reader, current_location (self),
             error);
         g_clear_error (&error);
-        self->failed = TRUE;
         return GST_FLOW_ERROR;
     }
   }
@@ -369,7 +371,9 @@ gst_seq_src_create (GstPushSrc * src, GstBuffer ** buffer)
   if (gst_seq_parser_update_caps (&self->caps, block, self->alphabet) &&
       !gst_base_src_set_caps (GST_BASE_SRC (src), self->caps)) {
     seq_block_unref (block);
-    return GST_FLOW_NOT_NEGOTIATED;
+    /* caps fail during a state change or a seek, too, and then it is no error */
+    return GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (src)) ? GST_FLOW_FLUSHING :
+        GST_FLOW_NOT_NEGOTIATED;
   }
   *buffer = gst_seq_parser_wrap_block (block);
   return GST_FLOW_OK;
@@ -381,22 +385,32 @@ static GstPadProbeReturn
 on_output (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 {
   GstSeqSrc *self = data;
-  GstFlowReturn flow = gst_pad_get_last_flow_return (pad);
-  GstStructure *stats;
+  GstStructure *stats = NULL;
 
-  if (info->type & GST_PAD_PROBE_TYPE_BUFFER) {
-    GST_OBJECT_LOCK (self);
+  GST_OBJECT_LOCK (self);
+  if (info->type & GST_PAD_PROBE_TYPE_BUFFER)
     gst_seq_parser_count_block (&self->counts, GST_PAD_PROBE_INFO_BUFFER (info));
-    GST_OBJECT_UNLOCK (self);
-  } else if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_EOS && !self->failed &&
-      (flow == GST_FLOW_OK || flow == GST_FLOW_EOS)) {
-    GST_OBJECT_LOCK (self);
+  else if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_EOS && !self->failed)
     stats = gst_seq_parser_stats (&self->counts);
-    GST_OBJECT_UNLOCK (self);
+  GST_OBJECT_UNLOCK (self);
+  if (stats)
     gst_element_post_message (GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self),
             stats));
-  }
   return GST_PAD_PROBE_OK;
+}
+
+/* The base class sends EOS after errors, too: no end that statistics should be posted for. */
+static gboolean
+gst_seq_src_post_message (GstElement * element, GstMessage * message)
+{
+  GstSeqSrc *self = GST_SEQ_SRC (element);
+
+  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR) {
+    GST_OBJECT_LOCK (self);
+    self->failed = TRUE;
+    GST_OBJECT_UNLOCK (self);
+  }
+  return GST_ELEMENT_CLASS (parent_class)->post_message (element, message);
 }
 
 /* Caps come with the first block, which is what tells them. */
@@ -423,6 +437,9 @@ gst_seq_src_is_seekable (GstBaseSrc * src)
 static gboolean
 gst_seq_src_do_seek (GstBaseSrc * src, GstSegment * segment)
 {
+  /* only a seek that was asked for before the start has not been looked at by refuse_event() */
+  if (segment->start != 0 || segment->rate != 1.0 || segment->stop != GST_CLOCK_TIME_NONE)
+    return FALSE;
   rewind_input (GST_SEQ_SRC (src));
   return TRUE;
 }
@@ -432,9 +449,16 @@ gst_seq_src_do_seek (GstBaseSrc * src, GstSegment * segment)
 static gboolean
 refuse_event (GstSeqSrc * self, GstEvent * event)
 {
-  if (GST_EVENT_TYPE (event) != GST_EVENT_SEEK || gst_seq_parser_seek_is_to_start (event))
+  gboolean can_rewind;
+
+  if (GST_EVENT_TYPE (event) != GST_EVENT_SEEK)
     return FALSE;
-  GST_WARNING_OBJECT (self, "only seeks to the start, at rate 1, are possible");
+  GST_OBJECT_LOCK (self);
+  can_rewind = self->can_rewind || !self->reader;       /* before the start it isn't known */
+  GST_OBJECT_UNLOCK (self);
+  if (can_rewind && gst_seq_parser_seek_is_to_start (event))
+    return FALSE;
+  GST_WARNING_OBJECT (self, "only seeks to the start of files, at rate 1, are possible");
   return TRUE;
 }
 
@@ -669,6 +693,7 @@ gst_seq_src_class_init (GstSeqSrcClass * klass)
   gst_element_class_add_static_pad_template (element_class, &src_template);
 
   element_class->send_event = gst_seq_src_send_event;
+  element_class->post_message = gst_seq_src_post_message;
   src_class->start = gst_seq_src_start;
   src_class->stop = gst_seq_src_stop;
   src_class->unlock = gst_seq_src_unlock;
