@@ -69,7 +69,8 @@ build () {
     }
     say "Building (the first time takes a minute)"
   fi
-  ninja -C "$dir" --quiet ${target:+"$target"} >&2 || die "Building failed; see above."
+  ninja -C "$dir" --quiet ${target:+"$target"} | sed '/^ninja: no work to do/d' >&2 ||
+    die "Building failed; see above."
 }
 
 # example PACKAGE FILE: prints where FILE of PACKAGE is, installing or unpacking it when it is not
