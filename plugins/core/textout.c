@@ -55,6 +55,14 @@ put (guint8 * out, const guint8 * bytes, gsize n)
   return out + n;
 }
 
+static inline gboolean
+opens_other_line (guint8 byte)
+{
+  return byte == '>' || byte == '@' || byte == '+' || byte == ';' || byte == '#';
+}
+
+/* Each returns the end of what it has written, NULL where the record would not be read back. */
+
 static guint8 *
 put_fasta (guint8 * out, guint line_width, const guint8 * data, const GstSeqRecord * r)
 {
@@ -64,6 +72,8 @@ put_fasta (guint8 * out, guint line_width, const guint8 * data, const GstSeqReco
   out = put (out, data + r->name, r->name_len);
   *out++ = '\n';
   for (gsize left = r->seq_len, n; left > 0; left -= n) {
+    if (opens_other_line (*seq))
+      return NULL;
     n = line_width == 0 ? left : MIN (left, line_width);
     out = put (out, seq, n);
     *out++ = '\n';
@@ -75,6 +85,8 @@ put_fasta (guint8 * out, guint line_width, const guint8 * data, const GstSeqReco
 static guint8 *
 put_fastq (guint8 * out, const guint8 * data, const GstSeqRecord * r)
 {
+  if (r->seq_len > 0 && opens_other_line (data[r->seq]))
+    return NULL;
   *out++ = '@';
   out = put (out, data + r->name, r->name_len);
   *out++ = '\n';
@@ -105,22 +117,30 @@ put_tsv (guint8 * out, const guint8 * data, const GstSeqRecord * r)
   return out;
 }
 
-guint8 *
+guint
 seq_text_write (SeqTextFormat format, guint line_width, const guint8 * data,
     const GstSeqRecord * records, guint n_records, guint8 * out)
 {
-  for (guint i = 0; i < n_records; i++) {
+  guint i;
+
+  for (i = 0; i < n_records; i++) {
+    const GstSeqRecord *r = &records[i];
+
+    if (r->name_len > 0 && memchr (data + r->name, '\n', r->name_len))
+      return i;
     switch (format) {
       case SEQ_TEXT_FASTA:
-        out = put_fasta (out, line_width, data, &records[i]);
+        out = put_fasta (out, line_width, data, r);
         break;
       case SEQ_TEXT_FASTQ:
-        out = put_fastq (out, data, &records[i]);
+        out = put_fastq (out, data, r);
         break;
       case SEQ_TEXT_TSV:
-        out = put_tsv (out, data, &records[i]);
+        out = put_tsv (out, data, r);
         break;
     }
+    if (!out)
+      return i;
   }
-  return out;
+  return n_records;
 }

@@ -21,8 +21,10 @@ typedef enum
 gsize seq_text_size (SeqTextFormat format, guint line_width, const guint8 * data,
     const GstSeqRecord * records, guint n_records);
 
-/* Writes them; returns the end of what was written. */
-guint8 *seq_text_write (SeqTextFormat format, guint line_width, const guint8 * data,
+/* Writes them, and returns how many. Fewer than n_records means that the next one can't be written
+ * so that it is read back the same: its name holds a line break, or a line of its residues would
+ * start with one of `>@+;#`, which open other kinds of lines. */
+guint seq_text_write (SeqTextFormat format, guint line_width, const guint8 * data,
     const GstSeqRecord * records, guint n_records, guint8 * out);
 
 G_END_DECLS

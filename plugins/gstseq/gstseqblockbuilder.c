@@ -89,7 +89,7 @@ string_length (const gchar * string, gssize length)
 /**
  * gst_seq_block_builder_add:
  * @builder: a builder
- * @name: (nullable): name of the record; %NULL is the empty name
+ * @name: (nullable): name of the record, without line breaks; %NULL is the empty name
  * @name_len: bytes of @name, or -1 if it ends with a zero
  * @residues: (nullable): the residues, one byte each, without line breaks
  * @length: number of residues, or -1 if @residues ends with a zero

@@ -165,6 +165,7 @@ check_qualities (GstSeqEnc * self, const GstSeqRecordsMeta * meta)
   return TRUE;
 }
 
+/* NULL, and an error is posted, where the block can't be written. */
 static GstBuffer *
 encode (GstSeqEnc * self, const GstSeqRecordsMeta * meta, const guint8 * data, guint line_width)
 {
@@ -172,10 +173,22 @@ encode (GstSeqEnc * self, const GstSeqRecordsMeta * meta, const guint8 * data, g
       meta->n_records);
   GstBuffer *text = gst_buffer_new_allocate (NULL, size, NULL);
   GstMapInfo map;
+  guint n;
 
-  if (text && gst_buffer_map (text, &map, GST_MAP_WRITE)) {
-    seq_text_write (self->text_format, line_width, data, meta->records, meta->n_records, map.data);
-    gst_buffer_unmap (text, &map);
+  if (!text || !gst_buffer_map (text, &map, GST_MAP_WRITE)) {
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, (NULL),
+        ("no memory for %" G_GSIZE_FORMAT " bytes of text", size));
+    gst_clear_buffer (&text);
+    return NULL;
+  }
+  n = seq_text_write (self->text_format, line_width, data, meta->records, meta->n_records,
+      map.data);
+  gst_buffer_unmap (text, &map);
+  if (n < meta->n_records) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("record %" G_GUINT64_FORMAT " can't be written so "
+            "that it is read back the same: its name holds a line break, or a line of its residues "
+            "would start with one of >@+;#", meta->records[n].id), (NULL));
+    gst_clear_buffer (&text);
   }
   return text;
 }
@@ -209,7 +222,8 @@ gst_seq_enc_prepare_output_buffer (GstBaseTransform * trans, GstBuffer * in, Gst
   GST_OBJECT_LOCK (self);
   line_width = self->line_width;
   GST_OBJECT_UNLOCK (self);
-  *out = encode (self, meta, map.data, line_width);
+  /* a block of empty records may have no bytes at all */
+  *out = encode (self, meta, map.data ? map.data : (const guint8 *) "", line_width);
   if (memory)
     gst_memory_unmap (memory, &map);
   return *out ? GST_FLOW_OK : GST_FLOW_ERROR;

@@ -11,68 +11,91 @@ is_residue (guint8 byte)
   return g_ascii_isalpha (byte) || byte == '*' || byte == '-' || byte == '.';
 }
 
-/* Index of the byte behind the line that starts at `at`; the line is lines[at … *end). */
-static guint
-next_line (const guint8 * data, guint size, guint at, guint * end)
+/* The next line of what is left of the sample, without its line end. FALSE if nothing is left. */
+static gboolean
+next_line (const guint8 ** rest, const guint8 * end, const guint8 ** line, gsize * length)
 {
-  const guint8 *newline = memchr (data + at, '\n', size - at);
-  guint stop = newline ? (guint) (newline - data) : size;
+  const guint8 *newline = memchr (*rest, '\n', end - *rest);
+  const guint8 *stop = newline ? newline : end;
 
-  *end = stop > at && data[stop - 1] == '\r' ? stop - 1 : stop;
-  return newline ? stop + 1 : size;
+  if (*rest == end)
+    return FALSE;
+  *line = *rest;
+  *rest = newline ? newline + 1 : end;
+  if (stop > *line && stop[-1] == '\r')
+    stop--;
+  *length = stop - *line;
+  return TRUE;
 }
 
 static gboolean
-line_is_residues (const guint8 * data, guint at, guint end)
+is_residues (const guint8 * line, gsize length)
 {
-  if (at == end)
-    return FALSE;
-  while (at < end && is_residue (data[at]))
-    at++;
-  return at == end;
+  gsize n = 0;
+
+  while (n < length && is_residue (line[n]))
+    n++;
+  return n == length;
 }
 
+/* As much as there is, up to the sample. Not every source knows its length, and a peek of too much
+ * gives nothing, so the size is found by halving. */
 static const guint8 *
 peek_sample (GstTypeFind * find, guint * size)
 {
-  guint64 length = gst_type_find_get_length (find);
-  const guint8 *data;
+  const guint8 *data = NULL, *more;
 
-  /* sources that don't know their length may have less than the sample */
-  for (*size = length > 0 ? MIN (length, SAMPLE) : SAMPLE; *size > 0; *size /= 2)
-    if ((data = gst_type_find_peek (find, 0, *size)))
-      return data;
-  return NULL;
+  *size = 0;
+  for (guint step = SAMPLE; step > 0; step /= 2) {
+    if (*size + step <= SAMPLE && (more = gst_type_find_peek (find, 0, *size + step))) {
+      data = more;
+      *size += step;
+    }
+  }
+  return data;
 }
 
-/* A header, then a line of residues. Many text formats use `>`, so it is only likely. */
+/* Headers and lines of residues, and nothing else as far as the sample goes. Many text formats use
+ * `>`, so it is only likely. */
 static void
 find_fasta (GstTypeFind * find, gpointer unused)
 {
-  guint size, line, end;
-  const guint8 *data = peek_sample (find, &size);
+  guint size;
+  const guint8 *data = peek_sample (find, &size), *rest = data, *line;
+  gsize length;
+  gboolean residues = FALSE;
 
   if (!data || data[0] != '>')
     return;
-  line = next_line (data, size, 0, &end);
-  next_line (data, size, line, &end);
-  if (line < size && line_is_residues (data, line, end))
+  while (next_line (&rest, data + size, &line, &length)) {
+    gboolean header = length > 0 && line[0] == '>';
+
+    if (header ? memchr (line, 0, length) != NULL : !is_residues (line, length))
+      return;
+    residues = residues || (!header && length > 0);
+  }
+  if (residues)
     gst_type_find_suggest_empty_simple (find, GST_TYPE_FIND_LIKELY, "text/x-fasta");
 }
 
-/* A header, a line of residues, a `+` line. */
+/* A header, a line of residues, a `+` line. The sample may end within the residues of a long read;
+ * they are long then. */
 static void
 find_fastq (GstTypeFind * find, gpointer unused)
 {
-  guint size, line, plus, end;
-  const guint8 *data = peek_sample (find, &size);
+  guint size;
+  const guint8 *data = peek_sample (find, &size), *rest = data, *line;
+  gsize length;
 
-  if (!data || data[0] != '@')
+  if (!data || data[0] != '@' || !next_line (&rest, data + size, &line, &length))
     return;
-  line = next_line (data, size, 0, &end);
-  plus = next_line (data, size, line, &end);
-  if (line < size && line_is_residues (data, line, end) && plus < size && data[plus] == '+')
+  if (!next_line (&rest, data + size, &line, &length) || length == 0 ||
+      !is_residues (line, length))
+    return;
+  if (rest < data + size && *rest == '+')
     gst_type_find_suggest_empty_simple (find, GST_TYPE_FIND_NEARLY_CERTAIN, "text/x-fastq");
+  else if (rest == data + size && length > SAMPLE / 4)
+    gst_type_find_suggest_empty_simple (find, GST_TYPE_FIND_LIKELY, "text/x-fastq");
 }
 
 #define fasta_caps gst_static_caps_get (&fasta_static_caps)
