@@ -23,7 +23,7 @@ set_up (Fixture * f, gconstpointer data)
   files_write (&f->files, "2.fa", text->str, text->len);
   f->size = 2 * text->len;
   g_string_free (text, TRUE);
-  line = g_strdup_printf ("seqsrc name=src location=%s blocksize=2000 ! fakesink name=sink %s",
+  line = g_strdup_printf ("seqsrc name=src location=\"%s\" blocksize=2000 ! fakesink name=sink %s",
       f->files.dir, data ? (const gchar *) data : "");
   f->run = run_new (line);
   f->src = run_get (f->run, "src");

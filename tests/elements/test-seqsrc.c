@@ -34,7 +34,7 @@ check_locations (Files * f, const gchar * location, const gchar * locations)
   parts = g_strsplit (locations, "%D", -1);
   value = g_strjoinv (f->dir, parts);
   g_strfreev (parts);
-  parts = g_strsplit (value, " ", -1);
+  parts = g_strsplit (value, "|", -1);
   g_object_set (run_get (run, "src"), "locations", parts, NULL);
   run_whole (run);
 
@@ -57,9 +57,9 @@ test_locations (Files * f, gconstpointer data)
   check_locations (f, "%D", "");
   check_locations (f, "%D/*.f*", "");
   check_locations (f, "file://%D", "");
-  check_locations (f, "%D/a.fa", "%D/b.fq %D/c.fasta");
-  check_locations (f, "", "%D/a.fa %D/[b-z].f*");
-  check_locations (f, "", "file://%D/a.fa file://%D/b.fq %D/c.*");
+  check_locations (f, "%D/a.fa", "%D/b.fq|%D/c.fasta");
+  check_locations (f, "", "%D/a.fa|%D/[b-z].f*");
+  check_locations (f, "", "file://%D/a.fa|file://%D/b.fq|%D/c.*");
 }
 
 static void
@@ -68,7 +68,7 @@ test_empty_file (Files * f, gconstpointer data)
   Run *run;
 
   files_write (f, "empty.fa", "", 0);
-  run = run_line (f, "seqsrc location=%D/empty.fa ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D/empty.fa\" ! fakesink name=sink");
   g_assert_no_error (run->error);
   g_assert_cmpuint (run->n_buffers, ==, 0);
   g_assert_cmpuint (run->n_stats, ==, 1);
@@ -77,7 +77,7 @@ test_empty_file (Files * f, gconstpointer data)
   run_free (run);
 
   /* and through all that usually follows */
-  run = run_line (f, "seqsrc location=%D/empty.fa ! seqsort ! seqenc ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D/empty.fa\" ! seqsort ! seqenc ! fakesink name=sink");
   g_assert_no_error (run->error);
   g_assert_cmpuint (run->text->len, ==, 0);
   run_free (run);
@@ -95,7 +95,7 @@ test_many_files (Files * f, gconstpointer data)
     g_free (name);
     g_free (text);
   }
-  run = run_line (f, "seqsrc location=%D ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D\" ! fakesink name=sink");
   g_assert_no_error (run->error);
   g_assert_cmpuint (run->records->len, ==, 1000);
   g_assert_cmpstr (g_ptr_array_index (run->records, 999), ==, "999:r999|ACGT|-");
@@ -123,7 +123,7 @@ test_alphabet (Files * f, gconstpointer data)
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     gchar *expected = g_strdup_printf (CAPS ("%s", "false"), cases[i].expected);
-    gchar *line = g_strdup_printf ("seqsrc location=%%D/x.fa alphabet=%s ! fakesink name=sink",
+    gchar *line = g_strdup_printf ("seqsrc location=\"%%D/x.fa\" alphabet=%s ! fakesink name=sink",
         cases[i].property);
     Run *run;
 
@@ -149,7 +149,8 @@ test_block_sizes (Files * f, gconstpointer data)
 
     files_write (f, "x.fa", text->str, text->len);
     for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
-      gchar *line = g_strdup_printf ("seqsrc location=%%D/x.fa blocksize=%s ! fakesink name=sink",
+      gchar *line = g_strdup_printf ("seqsrc location=\"%%D/x.fa\" blocksize=%s "
+          "! fakesink name=sink",
           sizes[i]);
       Run *run = run_line (f, line);
 
@@ -192,7 +193,7 @@ test_filters (Files * f, gconstpointer data)
   files_write (f, "1.fa", ">a\nA\n>b\nAC\n>c\nACG\n>d\nACGT\n>e\n\n", -1);
   files_write (f, "2.fq", "@x\nAC\n+\nI!\n", -1);
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    gchar *line = g_strdup_printf ("seqsrc location=%%D blocksize=%u %s ! fakesink name=sink",
+    gchar *line = g_strdup_printf ("seqsrc location=\"%%D\" blocksize=%u %s ! fakesink name=sink",
         i % 2 ? 1 : 4096, cases[i].properties);
     Run *run = run_line (f, line);
 
@@ -213,12 +214,12 @@ test_limit_reads_no_further (Files * f, gconstpointer data)
 
   files_write (f, "1.fa", ">a\nA\n>b\nAC\n", -1);
   files_write (f, "2.fa", "this is no FASTA", -1);
-  run = run_line (f, "seqsrc location=%D limit=2 ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D\" limit=2 ! fakesink name=sink");
   g_assert_no_error (run->error);
   assert_strings (run->records, "0:a|A|- 1:b|AC|-");
   run_free (run);
 
-  run = run_line (f, "seqsrc location=%D limit=3 ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D\" limit=3 ! fakesink name=sink");
   g_assert_error (run->error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT);
   assert_strings (run->records, "0:a|A|- 1:b|AC|-");
   run_free (run);
@@ -250,7 +251,7 @@ test_compression (Files * f, gconstpointer data)
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
     for (gint workers = -1; workers <= 2; workers++) {
-      gchar *line = g_strdup_printf ("seqsrc location=%%D/%s workers=%d blocksize=9999 ! "
+      gchar *line = g_strdup_printf ("seqsrc location=\"%%D/%s\" workers=%d blocksize=9999 ! "
           "fakesink name=sink", names[i], workers);
       gchar *path = g_build_filename (f->dir, names[i], NULL);
       Run *run = run_line (f, line);
@@ -271,7 +272,7 @@ test_compression (Files * f, gconstpointer data)
   }
   /* one after another they are one input */
   {
-    Run *run = run_line (f, "seqsrc location=%D/* ! fakesink name=sink");
+    Run *run = run_line (f, "seqsrc location=\"%D/*\" ! fakesink name=sink");
 
     g_assert_no_error (run->error);
     g_assert_cmpuint (run->records->len, ==, 5000);
@@ -294,7 +295,7 @@ test_bgzf_cut (Files * f, gconstpointer data)
   Run *run;
 
   files_write (f, "x.fa.gz", bgzf->data, last);
-  run = run_line (f, "seqsrc location=%D/x.fa.gz ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D/x.fa.gz\" ! fakesink name=sink");
   g_assert_no_error (run->error);
   g_assert_cmpuint (run->n_warnings, ==, 1);
   assert_strings (run->records, "0:a|ACGT|-");
@@ -342,7 +343,7 @@ test_errors (Files * f, gconstpointer data)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    gchar *line = g_strdup_printf ("seqsrc location=%%D/%s ! fakesink name=sink",
+    gchar *line = g_strdup_printf ("seqsrc location=\"%%D/%s\" ! fakesink name=sink",
         cases[i].location);
     Run *run;
 
@@ -379,13 +380,13 @@ test_format_forced (Files * f, gconstpointer data)
   Run *run;
 
   write_some (f);
-  run = run_line (f, "seqsrc location=%D format=fasta ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D\" format=fasta ! fakesink name=sink");
   g_assert_error (run->error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT);
   assert_place (run, "b.fq", 1, 0, 2);
   assert_strings (run->records, "0:a1|MKV|- 1:a2|W|-");
   run_free (run);
 
-  run = run_line (f, "seqsrc location=%D/b.fq format=fastq ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D/b.fq\" format=fastq ! fakesink name=sink");
   g_assert_no_error (run->error);
   run_free (run);
 }
@@ -399,7 +400,7 @@ test_bad_second_file (Files * f, gconstpointer data)
 
   files_write (f, "a.fa", ">a\nA\n>b\nC\n", -1);
   g_assert_cmpint (symlink ("nowhere", link), ==, 0);
-  run = run_line (f, "seqsrc location=%D ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D\" ! fakesink name=sink");
   g_assert_error (run->error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND);
   g_assert_cmpuint (run->n_errors, ==, 1);
   assert_place (run, "b.fa", -1, -1, -1);
@@ -414,7 +415,8 @@ static void
 test_read_error (Files * f, gconstpointer data)
 {
   const gchar *const locations[] = { "/proc/self/mem", NULL };
-  gchar *line = g_strdup_printf ("seqsrc name=src location=%s/a.fa ! fakesink name=sink", f->dir);
+  gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s/a.fa\" "
+      "! fakesink name=sink", f->dir);
   Run *run = run_new (line);
 
   files_write (f, "a.fa", ">a\nA\n>b\nC\n", -1);
@@ -439,7 +441,7 @@ test_unreadable (Files * f, gconstpointer data)
   if (g_access (path, R_OK) == 0) {
     g_test_skip ("this user may read everything");
   } else {
-    run = run_line (f, "seqsrc location=%D/x.fa ! fakesink name=sink");
+    run = run_line (f, "seqsrc location=\"%D/x.fa\" ! fakesink name=sink");
     g_assert_error (run->error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_OPEN_READ);
     g_assert_cmpuint (run->n_errors, ==, 1);
     assert_place (run, "x.fa", -1, -1, -1);
@@ -461,7 +463,7 @@ test_truncated_gzip (Files * f, gconstpointer data)
     Run *run;
 
     files_write (f, "x.fq.gz", gzip->data, cut < 10 ? gzip->len - cut : gzip->len * cut / 40);
-    run = run_line (f, "seqsrc location=%D/x.fq.gz blocksize=5000 ! fakesink name=sink");
+    run = run_line (f, "seqsrc location=\"%D/x.fq.gz\" blocksize=5000 ! fakesink name=sink");
     g_assert_error (run->error, GST_STREAM_ERROR, GST_STREAM_ERROR_DECODE);
     g_assert_cmpuint (run->n_errors, ==, 1);
     assert_place (run, "x.fq.gz", -1, -1, -1);
@@ -489,7 +491,8 @@ test_max_record_bytes (Files * f, gconstpointer data)
   memset (text->str + start, 'A', run_length);
   put_gzip_member (gzip, text->str, text->len);
   files_write (f, "bomb.fa.gz", gzip->data, gzip->len);
-  run = run_line (f, "seqsrc location=%D/bomb.fa.gz max-record-bytes=100000 ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D/bomb.fa.gz\" max-record-bytes=100000 "
+      "! fakesink name=sink");
   g_assert_error (run->error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT);
   g_assert_nonnull (strstr (run->error->message, "bomb"));
   assert_strings (run->records, "0:first|ACGT|-");
@@ -505,7 +508,7 @@ test_not_negotiated (Files * f, gconstpointer data)
   Run *run;
 
   files_write (f, "x.fa", ">a\nMKV\n", -1);
-  run = run_line (f, "seqsrc location=%D/x.fa ! application/x-seq-records,alphabet=dna ! "
+  run = run_line (f, "seqsrc location=\"%D/x.fa\" ! application/x-seq-records,alphabet=dna ! "
       "fakesink name=sink");
   g_assert_nonnull (run->error);
   g_assert_cmpuint (run->n_errors, ==, 1);
@@ -533,7 +536,7 @@ test_stats (Files * f, gconstpointer data)
   Run *run;
 
   files_write (f, "x.fa", ">a\nA\n>b\nAC\n>c\nACG\n", -1);
-  run = run_line (f, "seqsrc name=src location=%D/x.fa skip=1 ! fakesink name=sink");
+  run = run_line (f, "seqsrc name=src location=\"%D/x.fa\" skip=1 ! fakesink name=sink");
   g_assert_cmpuint (run->n_stats, ==, 1);
   g_object_get (run_get (run, "src"), "stats", &stats, NULL);
   g_assert_true (gst_structure_is_equal (stats, run->stats));   /* kept after the run */
@@ -564,10 +567,10 @@ test_id_hash_adds (Files * f, gconstpointer data)
   Run *run;
 
   files_write (f, "x.fa", text->str, text->len);
-  run = run_line (f, "seqsrc location=%D/x.fa limit=40 ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D/x.fa\" limit=40 ! fakesink name=sink");
   sum += structure_get (run->stats, "id-hash");
   run_free (run);
-  run = run_line (f, "seqsrc location=%D/x.fa skip=40 ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D/x.fa\" skip=40 ! fakesink name=sink");
   sum += structure_get (run->stats, "id-hash");
   run_free (run);
   g_assert_cmpuint (sum, ==, id_hash (0, 100));
@@ -582,7 +585,8 @@ test_num_buffers (Files * f, gconstpointer data)
   Run *run;
 
   files_write (f, "x.fa", text->str, text->len);
-  run = run_line (f, "seqsrc location=%D/x.fa blocksize=2000 num-buffers=3 ! fakesink name=sink");
+  run = run_line (f, "seqsrc location=\"%D/x.fa\" blocksize=2000 num-buffers=3 "
+      "! fakesink name=sink");
   g_assert_no_error (run->error);
   g_assert_cmpuint (run->n_buffers, ==, 3);
   g_assert_cmpuint (run->n_stats, ==, 1);
@@ -596,16 +600,16 @@ test_num_buffers (Files * f, gconstpointer data)
 static void
 test_forced_eos (Files * f, gconstpointer data)
 {
-  GString *text = make_text (2000, FALSE);
+  GString *text = make_text (300, FALSE);
 
   files_write (f, "x.fa", text->str, text->len);
   for (guint i = 0; i < 10; i++) {
-    gchar *line = g_strdup_printf ("seqsrc name=src location=%s/x.fa blocksize=300 ! "
+    gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s/x.fa\" blocksize=300 ! "
         "identity sleep-time=500 ! fakesink name=sink", f->dir);
     Run *run = run_new (line);
 
     gst_element_set_state (run->pipeline, GST_STATE_PLAYING);
-    g_usleep (5000 + 700 * i);
+    g_usleep (2000 + 700 * i);
     gst_element_send_event (run->pipeline, gst_event_new_eos ());
     run_wait (run);
     run_stop (run);
@@ -624,7 +628,7 @@ static void
 test_state_cycles (Files * f, gconstpointer data)
 {
   GString *text = make_text (50, FALSE);
-  gchar *line = g_strdup_printf ("seqsrc name=src location=%s/x.fa blocksize=1000 ! "
+  gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s/x.fa\" blocksize=1000 ! "
       "fakesink name=sink", f->dir);
   Run *run = run_new (line);
 
@@ -649,7 +653,8 @@ test_state_cycles (Files * f, gconstpointer data)
 static void
 test_properties_in_ready (Files * f, gconstpointer data)
 {
-  gchar *line = g_strdup_printf ("seqsrc name=src location=%s/1.fa ! fakesink name=sink", f->dir);
+  gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s/1.fa\" "
+      "! fakesink name=sink", f->dir);
   gchar *second = g_build_filename (f->dir, "2.fa", NULL);
   Run *run = run_new (line);
 
@@ -701,7 +706,7 @@ static void
 test_fifo_shutdown (Files * f, gconstpointer data)
 {
   gchar *path = g_build_filename (f->dir, "pipe", NULL);
-  gchar *line = g_strdup_printf ("seqsrc name=src location=%s ! fakesink name=sink", path);
+  gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s\" ! fakesink name=sink", path);
 
   g_assert_cmpint (mkfifo (path, 0600), ==, 0);
   for (guint i = 0; i < 10; i++) {
@@ -737,7 +742,7 @@ static void
 test_fifo (Files * f, gconstpointer data)
 {
   gchar *path = g_build_filename (f->dir, "pipe", NULL);
-  gchar *line = g_strdup_printf ("seqsrc name=src location=%s ! fakesink name=sink", path);
+  gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s\" ! fakesink name=sink", path);
   GstQuery *query = gst_query_new_seeking (GST_FORMAT_DEFAULT);
   gboolean seekable = TRUE;
   gint64 value;
