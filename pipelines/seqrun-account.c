@@ -327,7 +327,11 @@ print_field (FILE * file, const gchar * name, const GValue * value)
   /* the elements' way to say that a number is not known */
   if (G_VALUE_HOLDS_UINT64 (value) && g_value_get_uint64 (value) == GST_SEQ_MEMORY_UNKNOWN)
     return;
-  if (G_VALUE_HOLDS_DOUBLE (value)) {
+  if (G_VALUE_HOLDS_UINT64 (value) && g_str_has_suffix (name, "-time")) {       /* in ns */
+    text = g_strconcat (name, ", ms", NULL);
+    print_real (file, text, g_value_get_uint64 (value) / 1e6, 3);
+    g_free (text);
+  } else if (G_VALUE_HOLDS_DOUBLE (value)) {
     print_real (file, name, g_value_get_double (value), 4);
   } else if (G_VALUE_HOLDS_STRING (value)) {
     print_value (file, name, g_value_get_string (value) ? g_value_get_string (value) : "");
