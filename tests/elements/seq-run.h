@@ -352,7 +352,11 @@ run_clear_results (Run * run)
 static inline void
 run_free (Run * run)
 {
+  GstBus *bus = gst_element_get_bus (run->pipeline);
+
   gst_element_set_state (run->pipeline, GST_STATE_NULL);
+  gst_bus_set_flushing (bus, TRUE);     /* its messages hold the elements */
+  gst_object_unref (bus);
   run_clear_results (run);
   gst_object_unref (run->pipeline);
   g_ptr_array_unref (run->records);

@@ -101,15 +101,17 @@ test_out_of_range (void)
 static void
 test_copies (void)
 {
-  GstBuffer *block = make_block (), *copy, *part, *deep;
+  GstBuffer *block = make_block (), *copy, *part, *deep, *shared;
 
   copy = gst_buffer_copy (block);
   assert_is_block (copy);
   deep = gst_buffer_copy_deep (block);
   part = gst_buffer_copy_region (block, GST_BUFFER_COPY_ALL, 1, 3);
   g_assert_null (gst_buffer_get_seq_records_meta (part));
-  gst_buffer_ref (block);
+  shared = gst_buffer_ref (block);
   block = gst_buffer_make_writable (block);
+  g_assert_true (block != shared);
+  gst_buffer_unref (shared);
   gst_buffer_unref (copy);
   assert_is_block (block);
   gst_buffer_unref (block);
