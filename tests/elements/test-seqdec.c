@@ -104,12 +104,13 @@ assert_stats (GstBus * bus, guint64 records, guint64 bytes)
 static void
 push_start (GstHarness * h, const gchar * id)
 {
+  GstCaps *caps = gst_caps_new_empty_simple ("text/x-fastq");
   GstSegment segment;
 
   gst_segment_init (&segment, GST_FORMAT_BYTES);
   g_assert_true (gst_harness_push_event (h, gst_event_new_stream_start (id)));
-  g_assert_true (gst_harness_push_event (h, gst_event_new_caps (gst_caps_new_empty_simple
-              ("text/x-fastq"))));
+  g_assert_true (gst_harness_push_event (h, gst_event_new_caps (caps)));
+  gst_caps_unref (caps);
   g_assert_true (gst_harness_push_event (h, gst_event_new_segment (&segment)));
 }
 
