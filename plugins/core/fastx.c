@@ -8,7 +8,7 @@
  * the split of the input irrelevant. */
 typedef enum
 {
-  STATE_BETWEEN,                /* at a line start, a header must come: start of file, after FASTQ */
+  STATE_BETWEEN,                /* at a line start, a header must come: file start, after FASTQ */
   STATE_BLANK,                  /* in a line of blanks, where a header must come */
   STATE_HEADER_START,           /* behind `>` or `@`, blanks are left out */
   STATE_HEADER,

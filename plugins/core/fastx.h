@@ -58,7 +58,8 @@ typedef struct
   guint64 min_length;           /* records with fewer residues are left out; 0 = none */
   guint64 max_length;           /* records with more residues are left out; 0 = none */
   guint64 skip;                 /* records with a smaller id are left out */
-  guint64 limit;                /* stop after this many records, left out ones not counted; 0 = no limit */
+  guint64 limit;                /* stop after this many records, those left out not counted; 0 =
+                                 * no limit */
 } SeqFastxConfig;
 
 /* Counts since new or reset. */

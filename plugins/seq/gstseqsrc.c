@@ -5,7 +5,7 @@
  * @title: seqsrc
  *
  * Reads FASTA and FASTQ files, plain or compressed, and gives out blocks of records. All files are
- * one input: ids count on from file to file.
+ * one input: ids count on from file to file. `blocksize` is how many bytes of records a block has.
  *
  * |[
  * gst-launch-1.0 seqsrc location=proteins.fa.gz ! seqsort ! seqbatch ! fakesink
@@ -679,12 +679,13 @@ gst_seq_src_class_init (GstSeqSrcClass * klass)
           G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
   g_object_class_install_property (object_class, PROP_LOCATIONS,
       g_param_spec_boxed ("locations", "Locations", "More of the same, read after 'location' in "
-          "the order given", G_TYPE_STRV,
+          "the order given (for applications; gst-launch-1.0 takes patterns and directories)",
+          G_TYPE_STRV,
           G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
   g_object_class_install_property (object_class, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics", "What has been given out so far: records, "
-          "residues, filtered (records left out by length), id-hash, bytes (of the input, as stored). "
-          "Posted as element message 'seq-stats' at the end",
+          "residues, filtered (records left out by length), id-hash, bytes (of the input, as "
+          "stored). Posted as element message 'seq-stats' at the end",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   gst_seq_parser_install_properties (object_class, PROP_PARSER);
 

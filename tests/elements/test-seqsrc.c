@@ -728,10 +728,11 @@ test_fifo_shutdown (Files * f, gconstpointer data)
 static gpointer
 write_to_fifo (gpointer path)
 {
+  static const gchar text[] = ">abcd\nMKV\n";
   gint fd = g_open (path, O_WRONLY, 0);
 
   for (guint i = 0; i < 5; i++) {
-    g_assert_cmpint (write (fd, ">abcd\nMKV\n" + i * 2, 2), ==, 2);
+    g_assert_cmpint (write (fd, &text[i * 2], 2), ==, 2);
     g_usleep (2000);
   }
   close (fd);
@@ -765,6 +766,38 @@ test_fifo (Files * f, gconstpointer data)
   run_stop (run);
   g_assert_no_error (run->error);
   assert_strings (run->records, "0:abcd|MKV|-");
+  run_free (run);
+  g_free (line);
+  g_free (path);
+}
+
+/* The application ends a stream whose source waits: what has come whole goes out. */
+static void
+test_fifo_eos (Files * f, gconstpointer data)
+{
+  static const gchar text[] = ">a\nMKV\n>b\nMK";
+  gchar *path = g_build_filename (f->dir, "pipe", NULL);
+  gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s\" ! fakesink name=sink", path);
+  gint64 position = 0;
+  gint fd;
+  Run *run;
+
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  run = run_new (line);
+  gst_element_set_state (run->pipeline, GST_STATE_PLAYING);
+  fd = g_open (path, O_WRONLY, 0);
+  g_assert_cmpint (write (fd, text, strlen (text)), ==, strlen (text));
+  while (position < (gint64) strlen (text)) {
+    g_usleep (1000);
+    gst_element_query_position (run_get (run, "src"), GST_FORMAT_BYTES, &position);
+  }
+  gst_element_send_event (run->pipeline, gst_event_new_eos ());
+  run_wait (run);
+  run_stop (run);
+  close (fd);
+  g_assert_no_error (run->error);
+  assert_strings (run->records, "0:a|MKV|-");
+  g_assert_cmpuint (structure_get (run->stats, "records"), ==, 1);
   run_free (run);
   g_free (line);
   g_free (path);
@@ -805,5 +838,6 @@ main (int argc, char **argv)
   g_test_add_func ("/seqsrc/properties-round-trip", test_properties_round_trip);
   ADD ("fifo-shutdown", test_fifo_shutdown);
   ADD ("fifo", test_fifo);
+  ADD ("fifo-eos", test_fifo_eos);
   return g_test_run ();
 }
