@@ -438,7 +438,7 @@ fake_StreamQuery (CUstream handle)
 }
 
 CUresult
-fake_LaunchHostFunc (CUstream handle, FakeHostFunction function, void *data)
+fake_LaunchHostFunc (CUstream handle, CudaHostFunction function, void *data)
 {
   CUresult result = fake_enter (FAKE_LaunchHostFunc, 0);
   FakeStream *stream = NULL;
