@@ -381,26 +381,35 @@ copy_free (Copy * copy)
   g_free (copy);
 }
 
+/* The oldest copy, unless it isn't due yet; NULL at the end */
+static Copy *
+take_copy (CudaDeviceAllocator * self, gboolean * must_wait, guint most)
+{
+  Copy *copy;
+
+  g_mutex_lock (&self->lock);
+  *must_wait = g_queue_get_length (&self->copies) > most;
+  copy = g_queue_pop_head (&self->copies);
+  g_mutex_unlock (&self->lock);
+  return copy;
+}
+
 gboolean
-cuda_device_allocator_poll (GstAllocator * allocator, gboolean wait, GError ** error)
+cuda_device_allocator_poll (GstAllocator * allocator, guint most, GError ** error)
 {
   CudaDeviceAllocator *self = CUDA_DEVICE_ALLOCATOR (allocator);
   CUresult result = CUDA_SUCCESS;
-  Copy *copy = NULL;
+  gboolean wait;
+  Copy *copy;
 
   if (!cuda_device_enter (self->device, error))
     return FALSE;
-  while (result == CUDA_SUCCESS) {
-    g_mutex_lock (&self->lock);
-    copy = g_queue_pop_head (&self->copies);
-    g_mutex_unlock (&self->lock);
-    if (copy == NULL)
-      break;
+  while (result == CUDA_SUCCESS && (copy = take_copy (self, &wait, most)) != NULL) {
     result = copy_state (self, copy, wait);
     if (result == CUDA_SUCCESS)
       copy_complete (self, copy);
     if (result != CUDA_ERROR_NOT_READY) {
-      g_clear_pointer (&copy, copy_free);
+      copy_free (copy);
     } else {
       g_mutex_lock (&self->lock);
       g_queue_push_head (&self->copies, copy);

@@ -51,9 +51,10 @@ void cuda_device_allocator_reserve (GstAllocator * allocator, guint n, gsize siz
 GstMemory *cuda_device_allocator_upload (GstAllocator * allocator, gsize size,
     const CudaUploadPart * parts, guint n_parts, GstBuffer * source, GError ** error);
 
-/* Lets go of the sources of copies that are complete; @wait: first waits for all of them. FALSE
- * when a copy has failed: bytes that were thought to be on the device are not. */
-gboolean cuda_device_allocator_poll (GstAllocator * allocator, gboolean wait, GError ** error);
+/* Lets go of the sources of copies that are complete, and waits until no more than @most are under
+ * way, so that a host that is faster than the device takes no memory without end. FALSE when a copy
+ * has failed: bytes that were thought to be on the device are not. */
+gboolean cuda_device_allocator_poll (GstAllocator * allocator, guint most, GError ** error);
 
 void cuda_device_allocator_stats (GstAllocator * allocator, CudaUploadStats * stats);
 

@@ -10,9 +10,9 @@
 /* of the memory that upstream is offered: tensors start there */
 #define ALIGNMENT 128
 
-/* batches behind the queue that still need their memory: one that the consumer works on and one
- * that is on its way */
-#define BUFFERS_BEHIND 2
+/* batches beside those in the queue that need memory at the same time: one that comes in, one that the
+ * consumer works on, and the one before, which sinks keep as their last sample */
+#define BUFFERS_BESIDE 3
 
 /* ---- caps ---- */
 
@@ -186,7 +186,7 @@ reserve (GstPinnedQueue * self, GstQuery * query)
     return;
   gst_structure_get_uint (structure, GST_SEQ_ALLOCATION_BUFFERS, &n);
   g_mutex_lock (&self->lock);
-  ahead = self->prefetch.max_buffers + BUFFERS_BEHIND;
+  ahead = self->prefetch.max_buffers + BUFFERS_BESIDE;
   g_mutex_unlock (&self->lock);
   transfer_reserve (&self->transfer, MIN (n, MAX_BUFFERS_OF_UPSTREAM) + ahead, ahead, size);
 }

@@ -9,6 +9,9 @@
 /* Tensors start at multiples of this in seqbatch's buffers, and so they do in ours */
 #define ALIGNMENT ((gsize) 128)
 
+/* Copies under way at a time: enough for the copy engine never to wait */
+#define MAX_COPIES 4
+
 /* Part of the host's free memory that is page-locked at most, if nobody says how much */
 #define AUTO_SHARE 4
 
@@ -150,7 +153,7 @@ transfer_stop (Transfer * self)
     cuda_pinned_allocator_set_warning (self->pinned, NULL, NULL);
   /* whoever stops doesn't want the bytes any more, but the copies must be over */
   if (self->device_memory != NULL)
-    cuda_device_allocator_poll (self->device_memory, TRUE, NULL);
+    cuda_device_allocator_poll (self->device_memory, 0, NULL);
 
   g_mutex_lock (&self->lock);
   self->uploading = FALSE;
@@ -382,7 +385,7 @@ transfer_upload (Transfer * self, GstBuffer ** buffer)
   GError *why = NULL;
   GstBuffer *uploaded;
 
-  if (!cuda_device_allocator_poll (self->device_memory, FALSE, &why)) {
+  if (!cuda_device_allocator_poll (self->device_memory, MAX_COPIES - 1, &why)) {
     result = lost (self, why);
     g_error_free (why);
     return result;
@@ -406,7 +409,7 @@ transfer_finish (Transfer * self)
   GError *why = NULL;
 
   if (self->device_memory != NULL
-      && !cuda_device_allocator_poll (self->device_memory, TRUE, &why)) {
+      && !cuda_device_allocator_poll (self->device_memory, 0, &why)) {
     result = lost (self, why);
     g_error_free (why);
   }

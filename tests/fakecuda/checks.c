@@ -43,12 +43,14 @@ static void
 start (const gchar * config)
 {
   guint generation = fake.generation + 1;
-  gboolean is_forked = fake.is_forked;
+  gboolean is_forked = fake.is_forked, is_initialised = fake.is_initialised;
 
   memset (&fake, 0, sizeof fake);
   fake.generation = generation;
   fake.is_forked = is_forked;
   fake_config_parse (config);
+  /* code that runs on it initialises a driver once in a process */
+  fake.is_initialised = is_initialised && fake.config.init == 0;
   fake_objects_init ();
   fake_ranges_init ();
   fake_streams_init ();

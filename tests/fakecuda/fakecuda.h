@@ -17,7 +17,8 @@
  *   other_proc=0           MiB that other processes hold there
  *   version=12040          what cuDriverGetVersion says; functions newer than that are missing
  *   missing=A+B            symbols that the library does not have (names as exported)
- *   init=0                 result of cuInit (34 = stub library, 100 = no device)
+ *   init=0                 result of cuInit (34 = stub library, 100 = no device); what was
+ *                          initialised stays so unless this says no
  *   fail=F:CODE@skip=0:count=1:every=0:min_bytes=0:prob=1:seed=1
  *                          function F (without prefix cu and suffix _v2) returns CODE: after `skip` calls, `count`
  *                          times (0 = always), only every `every`-th call, only for sizes of at
