@@ -51,8 +51,8 @@ typedef struct
    * status 99 otherwise */
   uint64_t (*forgive) (void);
 
-  /* Objects alive now: "memory", "pinned", "stream", "event", "pool", "context" (retained), or
-   * "graph", NULL = all of them; "pushed": contexts on the stacks of all threads; and bytes:
+  /* Objects alive now: "memory", "pinned", "stream", "event", "pool", "context" (retained), "graph",
+   * or NULL = all of them. "pushed": contexts that were pushed and not popped, in all threads. Bytes:
    * "memory-bytes", "pinned-bytes" */
   uint64_t (*alive) (const char *kind);
 
