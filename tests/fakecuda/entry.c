@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* What every call goes through, and the library's symbols. They are resolved at run time (ifunc), so
- * that dlsym() finds none that the configuration leaves out. */
+/* What every call goes through, and the library's symbols. They are resolved at run time (ifunc),
+ * so that dlsym() finds none that the configuration leaves out. */
 
 /* Virtual time of a call */
 #define CALL_NS 100
@@ -206,7 +206,7 @@ fake_leave (CUresult result, const gchar * format, ...)
 
 /* Typed resolvers: dlsym() calls them, and finds nothing where they return NULL */
 #define EXPORT(required, name, suffix, prototype) \
-  static CUresult (*resolve_##name (void)) prototype { \
+  G_GNUC_UNUSED static CUresult (*resolve_##name (void)) prototype { \
     return fake_has (FAKE_##name) ? fake_##name : NULL; \
   } \
   __attribute__ ((visibility ("default"), ifunc ("resolve_" #name))) \

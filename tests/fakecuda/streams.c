@@ -171,7 +171,7 @@ check_access (const FakeOperation * operation, FakeRange * range, CUdeviceptr st
   return TRUE;
 }
 
-/* Keeps the last access of each stream to the same bytes only, and what nobody has waited for yet */
+/* Keeps each stream's last access to the same bytes only, and what nobody has waited for yet */
 static void
 add_access (FakeRange * range, FakeStream * stream, CUdeviceptr start, gsize size, guint64 time,
     gboolean is_write)
