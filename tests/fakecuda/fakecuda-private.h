@@ -163,6 +163,7 @@ typedef struct
   gint n_pushed;                /* contexts on the stacks of all threads */
   GPtrArray *captures;          /* of FakeCapture, active ones */
   CUresult sticky;
+  CUresult late_fault;          /* what the call returns although it does what it is for */
   guint host_function_thread;   /* that runs a host function, 0 = none */
 } FakeState;
 

@@ -296,11 +296,14 @@ fake_stream_add (const FakeOperation * operation, guint64 duration, gint engine)
 static void
 run_host_function (FakeOperation * operation)
 {
+  CUresult late_fault = fake.late_fault;
+
   fake.host_function_thread = fake_thread ();
   fake_unlock ();
   operation->host_function (operation->host);
   fake_lock ();
   fake.host_function_thread = 0;
+  fake.late_fault = late_fault;
   g_cond_broadcast (&host_function_done);
 }
 

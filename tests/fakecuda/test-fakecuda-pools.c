@@ -317,6 +317,69 @@ test_order (void)
   end ();
 }
 
+/* Memory in use never overlaps, and the sums hold, whatever the order of what three streams do */
+static void
+test_random (void)
+{
+  GRand *random = g_rand_new_with_seed (7);
+  CUstream streams[3];
+  CUmemoryPool pool;
+  struct
+  {
+    CUdeviceptr pointer;
+    gsize size;
+    guint stream;
+  } memory[48] = { 0 };
+  guint64 used = 0;
+  guint i, k;
+
+  begin ("total_mb=512");
+  pool = new_pool (128 * MIB);
+  for (i = 0; i < 3; i++)
+    streams[i] = new_stream ();
+  for (i = 0; i < 6000; i++) {
+    guint slot = g_rand_int_range (random, 0, G_N_ELEMENTS (memory));
+    guint stream = g_rand_int_range (random, 0, 3);
+    gsize size = (gsize) 512 << g_rand_int_range (random, 0, 17);
+
+    if (memory[slot].pointer != 0) {
+      assert_ok (fake->kernel (streams[memory[slot].stream], 5000, 0, 0, NULL,
+              memory[slot].pointer, memory[slot].size, -1));
+      assert_ok (cu.MemFreeAsync (memory[slot].pointer, streams[memory[slot].stream]));
+      used -= memory[slot].size;
+      memory[slot].pointer = 0;
+    } else if (cu.MemAllocFromPoolAsync (&memory[slot].pointer, size, pool, streams[stream])
+        == CUDA_SUCCESS) {
+      memory[slot].size = size;
+      memory[slot].stream = stream;
+      used += size;
+      for (k = 0; k < G_N_ELEMENTS (memory); k++)
+        g_assert_true (k == slot || memory[k].pointer == 0
+            || memory[k].pointer + memory[k].size <= memory[slot].pointer
+            || memory[slot].pointer + size <= memory[k].pointer);
+    } else {
+      memory[slot].pointer = 0;
+    }
+    g_assert_cmpuint (attribute (pool, CU_MEMPOOL_ATTR_USED_MEM_CURRENT), >=, used);
+    g_assert_cmpuint (attribute (pool, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT) % (32 * MIB), ==, 0);
+    if (i % 100 == 0) {
+      assert_ok (cu.CtxSynchronize ());
+      g_assert_cmpuint (attribute (pool, CU_MEMPOOL_ATTR_USED_MEM_CURRENT), ==, used);
+    }
+  }
+  for (k = 0; k < G_N_ELEMENTS (memory); k++)
+    if (memory[k].pointer != 0)
+      assert_ok (cu.MemFreeAsync (memory[k].pointer, streams[memory[k].stream]));
+  assert_ok (cu.CtxSynchronize ());
+  assert_ok (cu.MemPoolTrimTo (pool, 0));
+  g_assert_cmpuint (attribute (pool, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT), ==, 0);
+  assert_ok (cu.MemPoolDestroy (pool));
+  for (i = 0; i < 3; i++)
+    assert_ok (cu.StreamDestroy (streams[i]));
+  end ();
+  g_rand_free (random);
+}
+
 /* ---- pools of a device ---- */
 
 static void
@@ -403,6 +466,7 @@ main (int argc, char **argv)
   g_test_add_func ("/fakecuda/pools/reuse", test_reuse);
   g_test_add_func ("/fakecuda/pools/last-resort", test_last_resort);
   g_test_add_func ("/fakecuda/pools/order", test_order);
+  g_test_add_func ("/fakecuda/pools/random", test_random);
   g_test_add_func ("/fakecuda/pools/current", test_current_pool);
   g_test_add_func ("/fakecuda/pools/no-context", test_no_context);
   g_test_add_func ("/fakecuda/pools/bad-properties", test_bad_properties);
