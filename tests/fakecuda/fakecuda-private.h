@@ -136,6 +136,7 @@ typedef struct
   guint n_devices, version;
   gsize total, other_process, oom_above, pin_limit;
   CUresult init;
+  gboolean is_init_set;
   guint64 meminfo_us, call_us;
   gdouble h2d_gbps, d2h_gbps, pageable_gbps;
   guint64 alloc_us, free_us;
@@ -162,6 +163,7 @@ typedef struct
   gint n_pushed;                /* contexts on the stacks of all threads */
   GPtrArray *captures;          /* of FakeCapture, active ones */
   CUresult sticky;
+  CUresult late_fault;          /* what the call returns although it does what it is for */
   guint host_function_thread;   /* that runs a host function, 0 = none */
 } FakeState;
 

@@ -15,9 +15,7 @@ test_init (void)
 {
   gint count;
 
-  /* a driver that is initialised stays so */
-  fake->configure ("init=100");
-  fake->configure ("");
+  fake->configure ("init=0");
   cuda_functions_load (&cu);
   assert_error (cu.DeviceGetCount (&count), CUDA_ERROR_NOT_INITIALIZED);
   assert_problems (1);
@@ -32,7 +30,7 @@ test_init (void)
   assert_error (cu.Init (0), CUDA_ERROR_NO_DEVICE);
   fake->configure ("init=34");
   assert_error (cu.Init (0), CUDA_ERROR_STUB_LIBRARY);
-  fake->configure ("devices=0");
+  fake->configure ("init=0,devices=0");
   assert_error (cu.Init (0), CUDA_ERROR_NO_DEVICE);
 }
 
@@ -294,6 +292,7 @@ test_faults (void)
 {
   guint i, n = 0;
   gsize free_size, total;
+  CUdeviceptr memory;
 
   begin ("fail=MemAlloc:2");
   assert_allocs ("2000", 1);
@@ -310,6 +309,13 @@ test_faults (void)
   assert_error (cu.MemGetInfo (&free_size, &total), CUDA_ERROR_UNKNOWN);
   assert_ok (cu.MemGetInfo (&free_size, &total));
   end ();
+  begin ("fail=MemFree:719,fail=DevicePrimaryCtxRelease:999");
+  memory = new_memory (1);
+  assert_error (cu.MemFree (memory), CUDA_ERROR_LAUNCH_FAILED);
+  g_assert_cmpuint (fake->alive ("memory"), ==, 0);     /* it is freed all the same */
+  assert_ok (cu.CtxPopCurrent (NULL));
+  assert_error (cu.DevicePrimaryCtxRelease (0), CUDA_ERROR_UNKNOWN);
+  g_assert_cmpuint (fake->alive (NULL), ==, 0);
   begin ("fail=MemAlloc:2@prob=0.25:count=0:seed=3");
   for (i = 0; i < 1000; i++)
     n += alloc_and_free (1) != CUDA_SUCCESS;
@@ -348,6 +354,27 @@ test_sticky (void)
   assert_error (cu.StreamSynchronize (stream), CUDA_ERROR_LAUNCH_FAILED);
   assert_ok (cu.DeviceGetCount (&count));       /* needs no context */
   end ();                       /* what can't be freed is no leak */
+}
+
+/* A test that leaves something behind is found by the next one */
+static void
+test_configure (void)
+{
+  CUcontext current;
+
+  begin ("");
+  new_stream ();
+  assert_error (cu.CtxDestroy (NULL), CUDA_ERROR_INVALID_CONTEXT);
+  fake->configure ("");
+  assert_problems (2);
+  g_assert_cmpuint (fake->alive (NULL), ==, 0);
+  g_assert_cmpuint (fake->calls (NULL), ==, 0);
+  assert_ok (cu.CtxGetCurrent (&current));      /* cuInit still counts */
+  g_assert_null (current);
+  begin ("leaks=0");
+  new_stream ();
+  fake->configure ("");
+  assert_problems (0);
 }
 
 static void
@@ -472,7 +499,7 @@ exit_status_of (void (*function) (void), const gchar * config)
 static void
 do_all_well (void)
 {
-  begin (NULL);
+  begin ("");
   assert_ok (cu.MemFree (new_memory (1)));
   end ();
 }
@@ -535,18 +562,18 @@ do_quiet_fork (void)
 static void
 test_exit_status (void)
 {
-  g_assert_cmpint (exit_status_of (do_all_well, ""), ==, 0);
-  g_assert_cmpint (exit_status_of (init_and_retain, ""), ==, 99);
-  g_assert_cmpint (exit_status_of (init_and_retain, "leaks=0"), ==, 0);
-  g_assert_cmpint (exit_status_of (do_double_free, ""), ==, 99);
-  g_assert_cmpint (exit_status_of (do_double_free, "leaks=0"), ==, 99);
+  g_assert_cmpint (exit_status_of (do_all_well, "init=0"), ==, 0);
+  g_assert_cmpint (exit_status_of (init_and_retain, "init=0"), ==, 99);
+  g_assert_cmpint (exit_status_of (init_and_retain, "init=0,leaks=0"), ==, 0);
+  g_assert_cmpint (exit_status_of (do_double_free, "init=0"), ==, 99);
+  g_assert_cmpint (exit_status_of (do_double_free, "init=0,leaks=0"), ==, 99);
 }
 
 static void
 test_fork (void)
 {
-  g_assert_cmpint (exit_status_of (do_fork, ""), ==, 7);
-  g_assert_cmpint (exit_status_of (do_quiet_fork, ""), ==, 7);
+  g_assert_cmpint (exit_status_of (do_fork, "init=0"), ==, 7);
+  g_assert_cmpint (exit_status_of (do_quiet_fork, "init=0"), ==, 7);
 }
 
 /* ---- trace ---- */
@@ -604,6 +631,7 @@ main (int argc, char **argv)
   g_test_add_func ("/fakecuda/faults/oom-above", test_oom_above);
   g_test_add_func ("/fakecuda/faults/sticky", test_sticky);
   g_test_add_func ("/fakecuda/faults/bad-config", test_bad_config);
+  g_test_add_func ("/fakecuda/configure", test_configure);
   g_test_add_func ("/fakecuda/calls", test_calls);
   g_test_add_func ("/fakecuda/real-time", test_real_time);
   g_test_add_func ("/fakecuda/versions", test_versions);
