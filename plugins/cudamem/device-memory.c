@@ -142,7 +142,8 @@ map_host (DeviceMemory * self)
     return self->host;
   if (posix_memalign ((void **) &self->host, HOST_ALIGNMENT, MAX (self->cuda.memory.maxsize, 1)))
     self->host = NULL;
-  else if (!copy_whole (self, TRUE, &why))
+  else if (!copy_whole (self, TRUE, NULL) && !copy_whole (self, TRUE, &why))
+    /* (twice, because who maps can't go on without) */
     g_clear_pointer (&self->host, free);
   if (self->host == NULL)
     GST_ERROR ("can't download %" G_GSIZE_FORMAT " bytes: %s", self->cuda.memory.maxsize,

@@ -15,7 +15,7 @@
 /* In a process of its own, because a driver is initialised once: the pipeline on the device beside
  * the same in host memory. Exit status 0 = as promised; the fake driver adds its own checks. */
 static int
-child (const gchar * rest)
+child (const gchar * rest, gboolean may_be_unreadable)
 {
   Run host = { 0 }, run = { 0 };
 
@@ -23,6 +23,10 @@ child (const gchar * rest)
   run_proteins (&run, rest);
   if (run.error != NULL) {
     g_assert_cmpuint (strlen (run.error->message), >, 10);
+    assert_is_start_of (&run, &host);
+  } else if (run.unreadable > 0) {
+    /* the element that maps it says so: an error of the consumer's, of which there is none here */
+    g_assert_true (may_be_unreadable);
     assert_is_start_of (&run, &host);
   } else {
     assert_same_run (&run, &host);
@@ -34,9 +38,11 @@ child (const gchar * rest)
 }
 
 static void
-run_child (const gchar * faults, const gchar * rest)
+run_child (const gchar * faults, const gchar * rest, gboolean may_be_unreadable)
 {
-  gchar *argv[] = { (gchar *) g_getenv ("TEST_FAULTS"), (gchar *) "--child", (gchar *) rest, NULL };
+  gchar *argv[] = { (gchar *) g_getenv ("TEST_FAULTS"), (gchar *) "--child", (gchar *) rest,
+    (gchar *) (may_be_unreadable ? "unreadable" : "readable"), NULL
+  };
   gchar **environment = g_environ_setenv (g_get_environ (), "FAKECUDA", faults, TRUE);
   gchar *output = NULL, *errors = NULL;
   GError *error = NULL;
@@ -78,7 +84,7 @@ test_each_function_once (gconstpointer data)
       gchar *faults = g_strdup_printf ("fail=%s:%d@skip=%u:count=1", functions[i], PASSING,
           skips[k]);
 
-      run_child (faults, rest);
+      run_child (faults, rest, FALSE);
       g_free (faults);
     }
   }
@@ -93,7 +99,7 @@ test_each_function_for_good (gconstpointer data)
     /* what is never let go of is left: that is not ours to mend */
     gchar *faults = g_strdup_printf ("fail=%s:%d@skip=4:count=0,leaks=0", functions[i], PASSING);
 
-    run_child (faults, data);
+    run_child (faults, data, TRUE);
     g_free (faults);
   }
 }
@@ -106,7 +112,7 @@ test_lost_at_each_function (gconstpointer data)
   for (i = 0; i < G_N_ELEMENTS (functions); i++) {
     gchar *faults = g_strdup_printf ("sticky=%d@%s:skip=3,leaks=0", STICKY, functions[i]);
 
-    run_child (faults, data);
+    run_child (faults, data, TRUE);
     g_free (faults);
   }
 }
@@ -123,7 +129,7 @@ test_each_function_missing (void)
   for (i = 0; i < G_N_ELEMENTS (symbols); i++) {
     gchar *faults = g_strdup_printf ("missing=%s", symbols[i]);
 
-    run_child (faults, UPLOAD);
+    run_child (faults, UPLOAD, FALSE);
     g_free (faults);
   }
 }
@@ -132,8 +138,8 @@ int
 main (int argc, char **argv)
 {
   gst_init (&argc, &argv);
-  if (argc == 3 && g_str_equal (argv[1], "--child"))
-    return child (argv[2]);
+  if (argc == 4 && g_str_equal (argv[1], "--child"))
+    return child (argv[2], g_str_equal (argv[3], "unreadable"));
   g_setenv ("TEST_FAULTS", argv[0], TRUE);
   /* the proteins that come along are enough, and a hundred times faster */
   g_setenv ("GST_SEQ_SMALL", "1", TRUE);
