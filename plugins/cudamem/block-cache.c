@@ -61,8 +61,8 @@ destroy_events (BlockCache * self, MemoryBlock * block)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (events); i++)
-    if (*events[i] != NULL && CUDA_RELEASE (driver->EventDestroy (*events[i])))
-      *events[i] = NULL;
+    if (*events[i] != NULL)
+      driver->EventDestroy (*events[i]);
 }
 
 /* `done` comes from the consumer's stream and is never timed, which makes it cheaper */
@@ -87,9 +87,9 @@ region_free (BlockCache * self, MemoryRegion * region)
   for (i = 0; i < region->n_blocks; i++)
     destroy_events (self, &region->blocks[i]);
   if (self->kind == BLOCK_DEVICE)
-    CUDA_RELEASE (driver->MemFree (region->address));
+    driver->MemFree (region->address);
   else
-    CUDA_RELEASE (driver->MemFreeHost (GSIZE_TO_POINTER (region->address)));
+    driver->MemFreeHost (GSIZE_TO_POINTER (region->address));
   self->size -= region->size;
   g_free (region->blocks);
   g_free (region);

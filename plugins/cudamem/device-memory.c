@@ -57,6 +57,17 @@ allocator_of (DeviceMemory * self)
   return CUDA_DEVICE_ALLOCATOR (self->cuda.memory.allocator);
 }
 
+/* Twice, because the first may report what went wrong before, instead of waiting; and what is under
+ * way must not lose its memory. */
+static gboolean
+synchronise (CudaDeviceAllocator * self, CUstream stream, GError ** error)
+{
+  const CudaDriver *driver = cuda_device_driver (self->device);
+
+  return driver->StreamSynchronize (stream) == CUDA_SUCCESS
+      || cuda_check (driver->StreamSynchronize (stream), "cuStreamSynchronize", error);
+}
+
 /* ---- what a consumer does with it ---- */
 
 static gboolean
@@ -97,8 +108,8 @@ record_done_with_legacy_stream (DeviceMemory * self)
   if (!cuda_device_enter_to_release (device))
     return;
   if (!cuda_device_is_capturing (device)
-      && !CUDA_RELEASE (driver->EventRecord (self->block->done, NULL)))
-    CUDA_RELEASE (driver->CtxSynchronize ());
+      && driver->EventRecord (self->block->done, NULL) != CUDA_SUCCESS)
+    driver->CtxSynchronize ();
   cuda_device_leave (device);
 }
 
@@ -127,8 +138,7 @@ copy_whole (DeviceMemory * self, gboolean to_host, GError ** error)
     ok = cuda_check (driver->MemcpyHtoDAsync (self->cuda.pointer, self->host, size, stream),
         "cuMemcpyHtoDAsync", error);
   /* also after an error: nothing may be under way to memory that is about to be freed */
-  if (!cuda_check (driver->StreamSynchronize (stream), "cuStreamSynchronize", ok ? error : NULL))
-    ok = FALSE;
+  ok = synchronise (allocator, stream, ok ? error : NULL) && ok;
   cuda_device_leave (allocator->device);
   return ok;
 }
@@ -267,8 +277,7 @@ device_memory_copy (GstMemory * memory, gssize offset, gssize size)
             source->cuda.pointer + memory->offset + offset, size, stream), "cuMemcpyDtoDAsync",
         &why)
         && cuda_check (driver->EventRecord (block->ready, stream), "cuEventRecord", &why);
-    if (!CUDA_RELEASE (driver->StreamSynchronize (stream)))
-      ok = FALSE;
+    ok = synchronise (allocator, stream, ok ? &why : NULL) && ok;
     cuda_device_leave (allocator->device);
   }
   if (ok)
@@ -340,7 +349,7 @@ cuda_device_allocator_upload (GstAllocator * allocator, gsize size, const CudaUp
     g_mutex_unlock (&self->lock);
   } else {
     /* a part of it may be under way */
-    CUDA_RELEASE (cuda_device_driver (self->device)->StreamSynchronize (self->upload_stream));
+    synchronise (self, self->upload_stream, NULL);
     block_cache_release (block);
   }
   cuda_device_leave (self->device);
@@ -456,9 +465,9 @@ cuda_device_allocator_finalize (GObject * object)
       && cuda_device_enter_to_release (self->device)) {
     driver = cuda_device_driver (self->device);
     if (self->upload_stream != NULL)
-      CUDA_RELEASE (driver->StreamDestroy (self->upload_stream));
+      driver->StreamDestroy (self->upload_stream);
     if (self->download_stream != NULL)
-      CUDA_RELEASE (driver->StreamDestroy (self->download_stream));
+      driver->StreamDestroy (self->download_stream);
     cuda_device_leave (self->device);
   }
   g_clear_pointer (&self->device, cuda_device_unref);

@@ -134,7 +134,7 @@ cuda_device_unref (CudaDevice * device)
     return;
 
   if (device->context != NULL && !cuda_driver_is_forked ())
-    CUDA_RELEASE (device->driver->DevicePrimaryCtxRelease (device->handle));
+    device->driver->DevicePrimaryCtxRelease (device->handle);
   g_mutex_clear (&device->lock);
   g_free (device);
 }
@@ -230,7 +230,7 @@ cuda_device_leave (CudaDevice * device)
 
   if (--here->depth == 0)
     exchange_capture_mode (device, &here->mode);
-  CUDA_RELEASE (device->driver->CtxPopCurrent (&context));
+  device->driver->CtxPopCurrent (&context);
 }
 
 gboolean

@@ -96,8 +96,12 @@ test_each_function_for_good (gconstpointer data)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (functions); i++) {
-    /* what is never let go of is left: that is not ours to mend */
-    gchar *faults = g_strdup_printf ("fail=%s:%d@skip=4:count=0,leaks=0", functions[i], PASSING);
+    gchar *faults;
+
+    /* a context that can't be entered any more can't be emptied either */
+    if (g_str_equal (functions[i], "CtxPushCurrent"))
+      continue;
+    faults = g_strdup_printf ("fail=%s:%d@skip=4:count=0,leaks=0", functions[i], PASSING);
 
     run_child (faults, data, TRUE);
     g_free (faults);
