@@ -134,7 +134,7 @@ cuda_device_unref (CudaDevice * device)
     return;
 
   if (device->context != NULL && !cuda_driver_is_forked ())
-    device->driver->DevicePrimaryCtxRelease (device->handle);
+    CUDA_RELEASE (device->driver->DevicePrimaryCtxRelease (device->handle));
   g_mutex_clear (&device->lock);
   g_free (device);
 }
@@ -230,7 +230,13 @@ cuda_device_leave (CudaDevice * device)
 
   if (--here->depth == 0)
     exchange_capture_mode (device, &here->mode);
-  device->driver->CtxPopCurrent (&context);
+  CUDA_RELEASE (device->driver->CtxPopCurrent (&context));
+}
+
+gboolean
+cuda_device_enter_to_release (CudaDevice * device)
+{
+  return cuda_device_enter (device, NULL) || cuda_device_enter (device, NULL);
 }
 
 gboolean

@@ -36,6 +36,13 @@ gboolean cuda_device_is_active (CudaDevice * device);
 gboolean cuda_device_enter (CudaDevice * device, GError ** error);
 void cuda_device_leave (CudaDevice * device);
 
+/* The same to let go of something, for code that can't report an error: tries twice. */
+gboolean cuda_device_enter_to_release (CudaDevice * device);
+
+/* Evaluates a driver call that lets go of something, and again when it failed: such calls may
+ * return the error of an earlier asynchronous one, and nobody would try later. FALSE if both did. */
+#define CUDA_RELEASE(call) ((call) == CUDA_SUCCESS || (call) == CUDA_SUCCESS)
+
 /* Is a stream of the context being captured into a graph, as far as the legacy stream can tell (a
  * capture of a non-blocking stream can't be seen from outside)? Needs the context entered. While
  * one is, calls that synchronise or free would break the capture. */

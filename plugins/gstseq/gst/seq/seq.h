@@ -5,5 +5,6 @@
 #include <gst/seq/record.h>
 #include <gst/seq/gstseqrecordsmeta.h>
 #include <gst/seq/gstseqbatchmeta.h>
+#include <gst/seq/gstseqcudamemory.h>
 #include <gst/seq/gstseqmemoryprovider.h>
 #include <gst/seq/gstseqfunctions.h>
