@@ -102,6 +102,10 @@ test_access (void)
   GstBuffer *batch = one_batch ("", NULL, "MKT,A"), *none = gst_buffer_new ();
   guint64 id = 7;
   guint32 tokens = 7, flags = 7, window = 7;
+  guint32 dims[GST_SEQ_TENSOR_MAX_RANK];
+  GstSeqTensorType type;
+  guint rank;
+  gsize offset;
   g_autoptr (GBytes) bytes = NULL;
 
   g_assert_false (gst_seq_batch_get_record (batch, 2, &id, &tokens, &flags, &window));
@@ -110,6 +114,14 @@ test_access (void)
   g_assert_null (gst_seq_batch_dup_name (batch, 2));
   g_assert_null (gst_seq_batch_get_tensor_name (batch, 2));
   g_assert_null (gst_seq_batch_get_tensor_data (batch, 2, NULL, NULL, NULL));
+  g_assert_true (gst_seq_batch_get_tensor_shape (batch, 0, &type, &rank, dims, &offset));
+  g_assert_cmpint (type, ==, GST_SEQ_TENSOR_INT64);
+  g_assert_cmpuint (rank, ==, 2);
+  g_assert_cmpuint (dims[0], ==, 2);
+  g_assert_cmpuint (dims[1], ==, 5);
+  g_assert_cmpuint (offset, ==, GST_SEQ_TENSOR_HEADER_SIZE);
+  g_assert_true (gst_seq_batch_get_tensor_shape (batch, 1, NULL, NULL, NULL, NULL));
+  g_assert_false (gst_seq_batch_get_tensor_shape (batch, 2, &type, NULL, NULL, NULL));
 
   g_assert_false (gst_seq_batch_get_record (none, 0, NULL, NULL, NULL, NULL));
   g_assert_null (gst_seq_batch_dup_name (none, 0));
@@ -118,6 +130,7 @@ test_access (void)
   g_assert_cmpfloat (gst_seq_batch_get_utilisation (none), ==, 0.0);
   g_assert_null (gst_seq_batch_get_tensor_name (none, 0));
   g_assert_null (gst_seq_batch_get_tensor_data (none, 0, NULL, NULL, NULL));
+  g_assert_false (gst_seq_batch_get_tensor_shape (none, 0, NULL, NULL, NULL, NULL));
   g_assert_null (gst_seq_batch_split (none, 0, 1, 1));
   gst_buffer_unref (none);
 

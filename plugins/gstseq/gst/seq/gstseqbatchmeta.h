@@ -185,6 +185,10 @@ GST_SEQ_API
 const gchar *gst_seq_batch_get_tensor_name (GstBuffer * batch, guint index);
 
 GST_SEQ_API
+gboolean gst_seq_batch_get_tensor_shape (GstBuffer * batch, guint index, GstSeqTensorType * type,
+    guint * rank, guint32 dims[GST_SEQ_TENSOR_MAX_RANK], gsize * offset);
+
+GST_SEQ_API
 GBytes *gst_seq_batch_get_tensor_data (GstBuffer * batch, guint index, GstSeqTensorType * type,
     guint * rank, guint32 dims[GST_SEQ_TENSOR_MAX_RANK]);
 
