@@ -20,9 +20,10 @@ struct _BlockCache
   gint references;              /* atomic */
   CudaDevice *device;
   BlockKind kind;
-  guint64 max_size;
 
   GMutex lock;
+  guint64 max_size;             /* 0 = no limit */
+  gboolean exhausted;           /* the driver gave no more pinned memory: it isn't asked again */
   GPtrArray *regions;           /* of MemoryRegion; few, so they are searched one by one */
   guint64 size;
   guint64 allocations;
@@ -279,9 +280,9 @@ make_block_locked (BlockCache * self, gsize size, GError ** error)
   GError *why = NULL;
   gsize block_size;
 
-  if (!round_up (size, PAGE, &block_size)) {
-    g_set_error (error, CUDA_DRIVER_ERROR, CUDA_DRIVER_ERROR_CALL, "a block of %" G_GSIZE_FORMAT
-        " bytes", size);
+  if (self->exhausted || !round_up (size, PAGE, &block_size)) {
+    g_set_error (error, CUDA_DRIVER_ERROR, CUDA_DRIVER_ERROR_CALL, "no more blocks of %"
+        G_GSIZE_FORMAT " bytes", size);
     return NULL;
   }
   if (!cuda_device_enter (self->device, error))
@@ -295,6 +296,8 @@ make_block_locked (BlockCache * self, gsize size, GError ** error)
     g_clear_error (&why);
   else
     g_propagate_error (error, why);
+  /* a call that fails is slow, and would be made for each batch */
+  self->exhausted = region == NULL && self->kind == BLOCK_PINNED;
   return region != NULL ? &region->blocks[0] : NULL;
 }
 

@@ -41,7 +41,15 @@ gboolean cuda_device_enter_to_release (CudaDevice * device);
 
 /* Evaluates a driver call that lets go of something, and again when it failed: such calls may
  * return the error of an earlier asynchronous one, and nobody would try later. FALSE if both did. */
-#define CUDA_RELEASE(call) ((call) == CUDA_SUCCESS || (call) == CUDA_SUCCESS)
+#define CUDA_RELEASE(call) \
+  cuda_device_released ((call) == CUDA_SUCCESS || (call) == CUDA_SUCCESS)
+
+/* Lets the result be ignored */
+static inline gboolean
+cuda_device_released (gboolean released)
+{
+  return released;
+}
 
 /* Is a stream of the context being captured into a graph, as far as the legacy stream can tell (a
  * capture of a non-blocking stream can't be seen from outside)? Needs the context entered. While

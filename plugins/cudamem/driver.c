@@ -98,8 +98,9 @@ cuda_check (CUresult result, const gchar * function, GError ** error)
 {
   if (result == CUDA_SUCCESS)
     return TRUE;
-  g_set_error (error, CUDA_DRIVER_ERROR, CUDA_DRIVER_ERROR_CALL, "%s: %s (%d)", function,
-      cuda_error_name (result), result);
+  g_set_error (error, CUDA_DRIVER_ERROR,
+      cuda_error_is_sticky (result) ? CUDA_DRIVER_ERROR_LOST : CUDA_DRIVER_ERROR_CALL,
+      "%s: %s (%d)", function, cuda_error_name (result), result);
   return FALSE;
 }
 

@@ -24,6 +24,7 @@ typedef enum
   CUDA_DRIVER_ERROR_MISSING,    /* there is no driver, or one that can't be used: host path */
   CUDA_DRIVER_ERROR_FORKED,     /* this process was forked from one that had used the driver */
   CUDA_DRIVER_ERROR_CALL,       /* a call failed; the message has the name of the error */
+  CUDA_DRIVER_ERROR_LOST,       /* a call failed with an error that is sticky, see below */
 } CudaDriverError;
 
 #define CUDA_DRIVER_ERROR (cuda_driver_error_quark ())

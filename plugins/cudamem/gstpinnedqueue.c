@@ -9,11 +9,20 @@
  * treats events, queries, flushes and errors as `queue` does. Unlike `queue` it bounds the bytes
  * that it holds: only a single buffer that is larger than `max-size-bytes` exceeds them.
  *
- * This version hands buffers on in the memory in which they came (the host path).
+ * Where there is a GPU, its buffers are in page-locked host memory, from which a device copies
+ * faster and without waiting: upstream is offered such memory to write to, and what comes in other
+ * memory is copied once (`stats` counts it). With `upload=true` each buffer is copied to the device
+ * in one asynchronous copy, while the consumer works on an earlier one, and leaves as #GstSeqCudaMemory
+ * under the caps feature memory:CUDAMemory. A plain map for reading downloads it again, so any
+ * element can read it; gst_seq_cuda_memory_wait() and GST_SEQ_MAP_CUDA are for consumers on the
+ * device.
+ *
+ * Without a driver, without a device, or where memory can't be had, the same bytes go on in host
+ * memory. That is a warning on the bus, once, where it isn't what was asked for.
  *
  * ## Example
  * |[
- * gst-launch-1.0 filesrc location=genome.fa ! pinnedqueue prefetch-factor=4 ! fakesink
+ * gst-launch-1.0 seqsrc location=proteins.fa ! seqsort ! seqbatch ! pinnedqueue upload=true ! fakesink
  * ]|
  */
 #include "gstpinnedqueue.h"
@@ -29,6 +38,8 @@ GST_DEBUG_CATEGORY (pinned_queue_debug);
 #define MAX_PREFETCH_FACTOR 1024
 #define DEFAULT_MAX_SIZE_BYTES 0
 #define DEFAULT_PIN_MEMORY GST_PINNED_QUEUE_PIN_AUTO
+#define DEFAULT_UPLOAD FALSE
+#define DEFAULT_MAX_PINNED_BYTES 0
 
 enum
 {
@@ -37,6 +48,8 @@ enum
   PROP_PREFETCH_FACTOR,
   PROP_MAX_SIZE_BYTES,
   PROP_PIN_MEMORY,
+  PROP_UPLOAD,
+  PROP_MAX_PINNED_BYTES,
   PROP_STATS,
 };
 
@@ -63,29 +76,20 @@ GST_ELEMENT_REGISTER_DEFINE (pinnedqueue, "pinnedqueue", GST_RANK_NONE, GST_TYPE
 
 /* ---- states ---- */
 
-/* Says once a start what becomes of `pin-memory` */
 static void
-announce_pinning (GstPinnedQueue * self)
+start_transfer (GstPinnedQueue * self)
 {
-  GstPinnedQueuePinMemory pin_memory;
-  gboolean announced;
-  gint device;
+  TransferSettings settings;
 
   GST_OBJECT_LOCK (self);
-  pin_memory = self->pin_memory;
-  announced = self->pin_announced;
-  self->pin_announced = TRUE;
-  device = self->device = cudamem_resolve_device_id (GST_ELEMENT (self), self->device_id);
+  self->device = cudamem_resolve_device_id (GST_ELEMENT (self), self->device_id);
+  settings = (TransferSettings) {
+    .device_id = self->device, .pin_memory = self->pin_memory, .upload = self->upload,
+    .max_pinned = self->max_pinned_bytes,
+  };
   GST_OBJECT_UNLOCK (self);
-
-  if (announced)
-    return;
-  if (pin_memory == GST_PINNED_QUEUE_PIN_ON)
-    GST_ELEMENT_WARNING (self, RESOURCE, NOT_FOUND,
-        ("No usable device for page-locked memory; going on in host memory."),
-        ("pin-memory=on, device %d", device));
-  else if (pin_memory == GST_PINNED_QUEUE_PIN_AUTO)
-    GST_INFO_OBJECT (self, "pin-memory=auto: no usable device, buffers stay in host memory");
+  transfer_start (&self->transfer, &settings);
+  pinned_queue_start_stream (self);
 }
 
 static GstStateChangeReturn
@@ -95,14 +99,16 @@ gst_pinned_queue_change_state (GstElement * element, GstStateChange transition)
   GstStateChangeReturn ret;
 
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
-    announce_pinning (self);
+    start_transfer (self);
 
   ret = GST_ELEMENT_CLASS (gst_pinned_queue_parent_class)->change_state (element, transition);
 
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY
+      || (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE))
+    transfer_stop (&self->transfer);
+
   if (transition == GST_STATE_CHANGE_READY_TO_NULL) {
-    GST_OBJECT_LOCK (self);
-    self->pin_announced = FALSE;
-    GST_OBJECT_UNLOCK (self);
+    transfer_reset (&self->transfer);
     g_mutex_lock (&self->lock);
     prefetch_reset_stats (&self->prefetch);
     g_mutex_unlock (&self->lock);
@@ -138,9 +144,17 @@ gst_pinned_queue_set_property (GObject * object, guint id, const GValue * value,
       GST_OBJECT_UNLOCK (self);
       break;
     case PROP_PIN_MEMORY:
+    case PROP_UPLOAD:
+    case PROP_MAX_PINNED_BYTES:
       GST_OBJECT_LOCK (self);
-      if (may_change_locked (self, pspec))
+      if (!may_change_locked (self, pspec))
+        ;
+      else if (id == PROP_PIN_MEMORY)
         self->pin_memory = g_value_get_enum (value);
+      else if (id == PROP_UPLOAD)
+        self->upload = g_value_get_boolean (value);
+      else
+        self->max_pinned_bytes = g_value_get_uint64 (value);
       GST_OBJECT_UNLOCK (self);
       break;
     case PROP_PREFETCH_FACTOR:
@@ -172,6 +186,7 @@ gst_pinned_queue_stats (GstPinnedQueue * self)
   g_mutex_lock (&self->lock);
   stats = prefetch_stats (&self->prefetch, device);
   g_mutex_unlock (&self->lock);
+  transfer_add_stats (&self->transfer, stats);
   return stats;
 }
 
@@ -189,6 +204,16 @@ gst_pinned_queue_get_property (GObject * object, guint id, GValue * value, GPara
     case PROP_PIN_MEMORY:
       GST_OBJECT_LOCK (self);
       g_value_set_enum (value, self->pin_memory);
+      GST_OBJECT_UNLOCK (self);
+      break;
+    case PROP_UPLOAD:
+      GST_OBJECT_LOCK (self);
+      g_value_set_boolean (value, self->upload);
+      GST_OBJECT_UNLOCK (self);
+      break;
+    case PROP_MAX_PINNED_BYTES:
+      GST_OBJECT_LOCK (self);
+      g_value_set_uint64 (value, self->max_pinned_bytes);
       GST_OBJECT_UNLOCK (self);
       break;
     case PROP_PREFETCH_FACTOR:
@@ -216,6 +241,7 @@ gst_pinned_queue_finalize (GObject * object)
   GstPinnedQueue *self = GST_PINNED_QUEUE (object);
 
   prefetch_clear (&self->prefetch);
+  transfer_finalize (&self->transfer);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->item_added);
   g_cond_clear (&self->item_removed);
@@ -239,16 +265,30 @@ install_properties (GObjectClass * object_class)
           0, G_MAXUINT64, DEFAULT_MAX_SIZE_BYTES, flags | GST_PARAM_MUTABLE_PLAYING));
   g_object_class_install_property (object_class, PROP_PIN_MEMORY,
       g_param_spec_enum ("pin-memory", "Pin memory",
-          "Keep buffers in page-locked host memory, from which a GPU copies faster. This version "
-          "has no page-locked memory: auto and on use host memory as it comes, on with a warning. "
-          "A change while PAUSED or PLAYING is refused",
+          "Keep buffers in page-locked host memory, from which a GPU copies faster: upstream writes "
+          "into it, or is copied once. Without a usable device auto and on use memory as it comes, "
+          "on with a warning. A change while PAUSED or PLAYING is refused",
           GST_TYPE_PINNED_QUEUE_PIN_MEMORY, DEFAULT_PIN_MEMORY, flags | GST_PARAM_MUTABLE_READY));
+  g_object_class_install_property (object_class, PROP_UPLOAD,
+      g_param_spec_boolean ("upload", "Upload",
+          "Copy each buffer to device memory (caps feature memory:CUDAMemory), ahead of its "
+          "consumer. Where that can't be done: host memory, with a warning. A change while PAUSED "
+          "or PLAYING is refused", DEFAULT_UPLOAD, flags | GST_PARAM_MUTABLE_READY));
+  g_object_class_install_property (object_class, PROP_MAX_PINNED_BYTES,
+      g_param_spec_uint64 ("max-pinned-bytes", "Maximum page-locked bytes",
+          "Bytes of host memory that are page-locked at most; more is pageable, with a warning. "
+          "0 = auto: a quarter of what the host, or the memory cgroup, has left at the start. "
+          "A change while PAUSED or PLAYING is refused",
+          0, G_MAXUINT64, DEFAULT_MAX_PINNED_BYTES, flags | GST_PARAM_MUTABLE_READY));
   g_object_class_install_property (object_class, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
-          "Since NULL. Sizes in bytes, times in ns: device-id, pinned, level-buffers, level-bytes "
+          "Since NULL. Sizes in bytes, times in ns: device-id, level-buffers, level-bytes "
           "(waiting now), max-level-buffers, buffers, bytes (handed on), starved, starved-time "
           "(downstream waited for a buffer; the wait for the first does not count), full, "
-          "full-time (upstream waited for room)",
+          "full-time (upstream waited for room), copies, copied-bytes (from other memory into "
+          "page-locked). Since PAUSED: pinned (page-locked now), uploads, uploaded-bytes, "
+          "upload-time (of the device's copy engine), device-bytes (device memory held now), "
+          "allocations (calls of the driver for either memory)",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 
@@ -278,12 +318,16 @@ gst_pinned_queue_init (GstPinnedQueue * self)
   g_cond_init (&self->item_removed);
   g_cond_init (&self->query_done);
   prefetch_init (&self->prefetch);
+  transfer_init (&self->transfer, GST_ELEMENT (self));
   self->prefetch.max_buffers = DEFAULT_PREFETCH_FACTOR;
   self->prefetch.max_bytes = DEFAULT_MAX_SIZE_BYTES;
   self->flow = GST_FLOW_FLUSHING;
   self->device_id = DEFAULT_DEVICE_ID;
   self->device = cudamem_resolve_device_id (GST_ELEMENT (self), DEFAULT_DEVICE_ID);
   self->pin_memory = DEFAULT_PIN_MEMORY;
+  self->upload = DEFAULT_UPLOAD;
+  self->max_pinned_bytes = DEFAULT_MAX_PINNED_BYTES;
+  self->plain = TRUE;
 
   pinned_queue_add_pads (self);
 }

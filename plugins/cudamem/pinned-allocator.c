@@ -173,21 +173,22 @@ cuda_pinned_allocator_reserve (GstAllocator * allocator, guint n, gsize size)
 }
 
 gboolean
-cuda_pinned_allocator_owns (GstAllocator * allocator, GstMemory * memory)
+cuda_pinned_allocator_knows (GstAllocator * allocator, GstMemory * memory)
 {
   CudaPinnedAllocator *self = CUDA_PINNED_ALLOCATOR (allocator);
   GstMapInfo map;
-  gboolean owns;
+  gboolean known;
 
-  if (memory->allocator == allocator)
+  /* another's is as good */
+  if (CUDA_IS_PINNED_ALLOCATOR (memory->allocator))
     return TRUE;
   /* a mapping of system memory costs nothing, and others are not wrapped pinned memory */
   if (!gst_memory_is_type (memory, GST_ALLOCATOR_SYSMEM)
       || !gst_memory_map (memory, &map, GST_MAP_READ))
     return FALSE;
-  owns = block_cache_contains (self->cache, GPOINTER_TO_SIZE (map.data), map.size);
+  known = block_cache_contains (self->cache, GPOINTER_TO_SIZE (map.data), map.size);
   gst_memory_unmap (memory, &map);
-  return owns;
+  return known;
 }
 
 void

@@ -29,8 +29,9 @@ void cuda_pinned_allocator_set_warning (GstAllocator * allocator, CudaPinnedWarn
  * all can be had. */
 void cuda_pinned_allocator_reserve (GstAllocator * allocator, guint n, gsize size);
 
-/* Is all of @memory page-locked by @allocator, also as a share, or in memory that wraps it? */
-gboolean cuda_pinned_allocator_owns (GstAllocator * allocator, GstMemory * memory);
+/* Is all of @memory page-locked, by an allocator of this type, also as a share or in memory that
+ * wraps some of @allocator? */
+gboolean cuda_pinned_allocator_knows (GstAllocator * allocator, GstMemory * memory);
 
 void cuda_pinned_allocator_stats (GstAllocator * allocator, guint64 * size,
     guint64 * allocations);

@@ -67,18 +67,81 @@ take_object (GstPinnedQueue * self, GstMiniObject * object, gsize bytes)
   return flow;
 }
 
+static GstFlowReturn take_serialized_event (GstPinnedQueue * self, GstEvent * event);
+
+/* An upload failed: the stream goes on in host memory, and its caps have to say so. */
+static GstFlowReturn
+go_on_in_host_memory (GstPinnedQueue * self)
+{
+  gboolean refused;
+  GstEvent *caps = pinned_queue_host_caps (self, &refused);
+
+  if (refused)
+    return GST_FLOW_ERROR;
+  return caps != NULL ? take_serialized_event (self, caps) : GST_FLOW_OK;
+}
+
+/* Brings a buffer to where the consumer wants it. In the order of the stream, because the copies
+ * are made in the order in which they are asked for. */
+static GstFlowReturn
+transfer_buffer (GstPinnedQueue * self, GstBuffer ** buffer)
+{
+  if (self->plain && self->on_device) {
+    switch (transfer_upload (&self->transfer, buffer)) {
+      case TRANSFER_OK:
+        break;
+      case TRANSFER_NO_UPLOAD:
+        return go_on_in_host_memory (self);
+      case TRANSFER_ERROR:
+        return GST_FLOW_ERROR;
+    }
+  } else if (self->plain) {
+    transfer_pin (&self->transfer, buffer);
+  }
+  return GST_FLOW_OK;
+}
+
 static GstFlowReturn
 gst_pinned_queue_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 {
-  return take_object (GST_PINNED_QUEUE (parent), GST_MINI_OBJECT_CAST (buffer),
-      gst_buffer_get_size (buffer));
+  GstPinnedQueue *self = GST_PINNED_QUEUE (parent);
+  GstFlowReturn flow = transfer_buffer (self, &buffer);
+
+  if (flow == GST_FLOW_OK)
+    return take_object (self, GST_MINI_OBJECT_CAST (buffer), gst_buffer_get_size (buffer));
+  gst_buffer_unref (buffer);
+  return flow;
+}
+
+typedef struct
+{
+  GstPinnedQueue *self;
+  GstFlowReturn flow;
+} ListTransfer;
+
+static gboolean
+transfer_one_of_list (GstBuffer ** buffer, guint index, gpointer data)
+{
+  ListTransfer *list = data;
+
+  list->flow = transfer_buffer (list->self, buffer);
+  return list->flow == GST_FLOW_OK;
 }
 
 static GstFlowReturn
 gst_pinned_queue_chain_list (GstPad * pad, GstObject * parent, GstBufferList * list)
 {
-  return take_object (GST_PINNED_QUEUE (parent), GST_MINI_OBJECT_CAST (list),
-      gst_buffer_list_calculate_size (list));
+  ListTransfer transfer = { GST_PINNED_QUEUE (parent), GST_FLOW_OK };
+
+  if (transfer.self->plain && transfer.self->transfer.device != NULL) {
+    list = gst_buffer_list_make_writable (list);
+    gst_buffer_list_foreach (list, transfer_one_of_list, &transfer);
+  }
+  if (transfer.flow == GST_FLOW_OK)
+    return take_object (transfer.self, GST_MINI_OBJECT_CAST (list),
+        gst_buffer_list_calculate_size (list));
+  gst_buffer_list_unref (list);
+  return transfer.flow;
 }
 
 /* ---- the task ---- */
@@ -336,6 +399,25 @@ take_serialized_event (GstPinnedQueue * self, GstEvent * event)
   return flow;
 }
 
+static GstEvent *
+prepare_event (GstPinnedQueue * self, GstEvent * event)
+{
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_STREAM_START:
+      pinned_queue_start_stream (self);
+      return event;
+    case GST_EVENT_CAPS:
+      return pinned_queue_translate_caps (self, event);
+    case GST_EVENT_EOS:
+      /* the last buffers are complete, and their page-locked memory is free again, before the end
+       * is known; an error is posted */
+      transfer_finish (&self->transfer);
+      return event;
+    default:
+      return event;
+  }
+}
+
 static GstFlowReturn
 gst_pinned_queue_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
 {
@@ -347,20 +429,17 @@ gst_pinned_queue_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
   else if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
     ret = flush_stop (self, event);
   else if (GST_EVENT_IS_SERIALIZED (event))
-    return take_serialized_event (self, event);
+    return take_serialized_event (self, prepare_event (self, event));
   else
     ret = gst_pad_push_event (self->srcpad, event);
   return ret ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
+/* A serialized query waits for its turn in the queue */
 static gboolean
-gst_pinned_queue_sink_query (GstPad * pad, GstObject * parent, GstQuery * query)
+ask_downstream (GstPinnedQueue * self, GstQuery * query)
 {
-  GstPinnedQueue *self = GST_PINNED_QUEUE (parent);
   PrefetchQuery waiting = { .query = query };
-
-  if (!GST_QUERY_IS_SERIALIZED (query))
-    return gst_pad_query_default (pad, parent, query);
 
   g_mutex_lock (&self->lock);
   if (self->flow == GST_FLOW_OK) {
@@ -371,6 +450,26 @@ gst_pinned_queue_sink_query (GstPad * pad, GstObject * parent, GstQuery * query)
   }
   g_mutex_unlock (&self->lock);
   return waiting.result;
+}
+
+static gboolean
+gst_pinned_queue_sink_query (GstPad * pad, GstObject * parent, GstQuery * query)
+{
+  GstPinnedQueue *self = GST_PINNED_QUEUE (parent);
+  gboolean is_allocation = GST_QUERY_TYPE (query) == GST_QUERY_ALLOCATION;
+  gboolean result;
+
+  if (!GST_QUERY_IS_SERIALIZED (query))
+    return pinned_queue_answer_caps_query (self, pad, query)
+        || gst_pad_query_default (pad, parent, query);
+
+  /* downstream knows nothing of system memory where it gets device memory */
+  result = !(is_allocation && self->on_device) && ask_downstream (self, query);
+  if (is_allocation && self->plain && self->transfer.pinned != NULL) {
+    pinned_queue_offer_memory (self, query);
+    result = TRUE;
+  }
+  return result;
 }
 
 /* ---- from downstream ---- */
@@ -402,6 +501,8 @@ gst_pinned_queue_src_query (GstPad * pad, GstObject * parent, GstQuery * query)
     gst_query_add_scheduling_mode (query, GST_PAD_MODE_PUSH);
     return TRUE;
   }
+  if (pinned_queue_answer_caps_query (GST_PINNED_QUEUE (parent), pad, query))
+    return TRUE;
   if (!gst_pad_query_default (pad, parent, query))
     return FALSE;
 

@@ -160,10 +160,8 @@ prefetch_reset_stats (Prefetch * prefetch)
 GstStructure *
 prefetch_stats (const Prefetch * prefetch, gint device_id)
 {
-  /* every buffer is in host memory, so none of it is pinned */
   return gst_structure_new ("pinnedqueue-stats",
       "device-id", G_TYPE_INT, device_id,
-      "pinned", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
       "level-buffers", G_TYPE_UINT, prefetch->buffers,
       "level-bytes", G_TYPE_UINT64, prefetch->bytes,
       "max-level-buffers", G_TYPE_UINT, prefetch->max_level,

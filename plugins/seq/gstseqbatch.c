@@ -82,6 +82,25 @@ GST_ELEMENT_REGISTER_DEFINE (seqbatch, "seqbatch", GST_RANK_NONE, GST_TYPE_SEQ_B
 
 /* ---- caps and memory ---- */
 
+/* Bytes of the largest batches that the limits allow, 0 where they don't say. A record that passes
+ * max-tokens on its own makes a larger one. */
+static gsize
+max_batch_size (GstSeqBatch * self)
+{
+  const GstSeqBatchSettings *settings = &self->active;
+  guint64 rows = settings->batch_size, slots = settings->max_tokens, most_rows;
+
+  if (!self->shape.packed && self->shape.row_length > 0 && rows > 0
+      && (slots == 0 || slots / rows >= self->shape.row_length))
+    slots = rows * self->shape.row_length;
+  else if (settings->cost == SEQ_BATCH_COST_QUADRATIC ||
+      (settings->cost == SEQ_BATCH_COST_TOKENS && !self->shape.packed))
+    return 0;
+  most_rows = slots / MAX (self->specials, 1);
+  return gst_seq_batch_shape_size (&self->shape, rows > 0 ? MIN (rows, most_rows) : most_rows,
+      slots);
+}
+
 /* Downstream chooses between flexible and, where one shape holds for the stream, static. */
 static gboolean
 negotiate (GstSeqBatch * self)
@@ -114,7 +133,8 @@ negotiate (GstSeqBatch * self)
   if (!self->caps || !gst_caps_is_equal (caps, self->caps))
     gst_pad_push_event (self->srcpad, gst_event_new_caps (caps));
   gst_caps_replace (&self->caps, caps);
-  gst_seq_batch_memory_negotiate (&self->memory, self->srcpad, caps);
+  gst_seq_batch_memory_negotiate (&self->memory, self->srcpad, caps, max_batch_size (self),
+      self->max_jobs);
   gst_caps_unref (caps);
   return TRUE;
 }

@@ -210,12 +210,15 @@ pool_activate (GstBufferPool * pool, GstCaps * caps, GstAllocator * allocator, g
 }
 
 void
-gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, GstCaps * caps)
+gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, GstCaps * caps,
+    gsize max_size, guint n_batches)
 {
   GstQuery *query = gst_query_new_allocation (caps, TRUE);
   guint size = 0, min = 0, max = 0;
   GstBufferPool *pool = NULL;
 
+  gst_structure_set (gst_query_writable_structure (query), GST_SEQ_ALLOCATION_SIZE, G_TYPE_UINT64,
+      (guint64) max_size, GST_SEQ_ALLOCATION_BUFFERS, G_TYPE_UINT, n_batches, NULL);
   gst_seq_batch_memory_clear (memory);
   if (gst_pad_peer_query (srcpad, query)) {
     if (gst_query_get_n_allocation_params (query) > 0)
@@ -303,14 +306,15 @@ memory_acquire (GstSeqBatchMemory * memory, gsize size, gboolean wait, GstSeqBat
 
 /* ---- jobs ---- */
 
-/* Sizes of all tensors, each aligned, one behind the other. */
+/* Offsets and sizes of all tensors, each aligned, one behind the other. */
 static gboolean
-lay_out (GstSeqBatchJob * job, gsize * total)
+lay_out (const GstSeqTensorInfo * tensors, guint n_tensors, gsize * offsets, gsize * sizes,
+    gsize * total)
 {
   gsize at = 0;
 
-  for (guint i = 0; i < job->n_tensors; i++) {
-    const GstSeqTensorInfo *t = &job->tensors[i];
+  for (guint i = 0; i < n_tensors; i++) {
+    const GstSeqTensorInfo *t = &tensors[i];
     gsize size = gst_seq_tensor_type_size (t->type);
 
     for (guint d = 0; d < t->rank; d++)
@@ -318,13 +322,27 @@ lay_out (GstSeqBatchJob * job, gsize * total)
         return FALSE;
     if (!g_size_checked_add (&size, size, t->offset + ALIGNMENT - 1))
       return FALSE;
-    job->offsets[i] = at;
-    job->sizes[i] = size - (ALIGNMENT - 1);
+    offsets[i] = at;
+    sizes[i] = size - (ALIGNMENT - 1);
     if (!g_size_checked_add (&at, at, size & ~(ALIGNMENT - 1)))
       return FALSE;
   }
   *total = at;
   return TRUE;
+}
+
+gsize
+gst_seq_batch_shape_size (const GstSeqBatchShape * shape, guint64 rows, guint64 slots)
+{
+  GstSeqTensorInfo tensors[GST_SEQ_BATCH_MAX_TENSORS];
+  gsize offsets[GST_SEQ_BATCH_MAX_TENSORS], sizes[GST_SEQ_BATCH_MAX_TENSORS], total;
+  guint n;
+
+  if (slots == 0 || slots > G_MAXINT32 || rows >= G_MAXINT32)
+    return 0;
+  /* only the product of rows and length counts in a padded tensor */
+  n = describe_tensors (shape, shape->packed ? rows : 1, slots, tensors);
+  return lay_out (tensors, n, offsets, sizes, &total) ? total : 0;
 }
 
 static void
@@ -382,7 +400,7 @@ gst_seq_batch_job_new (const GstSeqBatchShape * shape, const SeqTokenizer * toke
   job->tokens = batch->tokens;
   job->longest = batch->longest;
   job->n_tensors = describe_tensors (shape, rows, length, job->tensors);
-  if (lay_out (job, &size))
+  if (lay_out (job->tensors, job->n_tensors, job->offsets, job->sizes, &size))
     *ret = memory_acquire (memory, size, wait, job);
   if (*ret != GST_FLOW_OK) {
     if (*ret == GST_FLOW_ERROR)

@@ -43,6 +43,9 @@ typedef struct
 
 GstCaps *gst_seq_batch_shape_caps (const GstSeqBatchShape * shape);
 
+/* Bytes of a batch of so many rows and slots; 0 if there can be none. */
+gsize gst_seq_batch_shape_size (const GstSeqBatchShape * shape, guint64 rows, guint64 slots);
+
 /* Where memory comes from, as downstream proposed it; else it is system memory, used again.
  * Streaming thread, but for what the lock guards. */
 typedef struct
@@ -62,8 +65,10 @@ void gst_seq_batch_memory_finalize (GstSeqBatchMemory * memory);
 /* Any thread: while `flushing`, nobody waits for a buffer of the pool. */
 void gst_seq_batch_memory_set_flushing (GstSeqBatchMemory * memory, gboolean flushing);
 
-/* Asks downstream; `srcpad` has its caps already. */
-void gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, GstCaps * caps);
+/* Asks downstream; `srcpad` has its caps already. `max_size`: bytes of the largest usual batch, 0 =
+ * unknown; `n_batches` are worked on at a time. */
+void gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, GstCaps * caps,
+    gsize max_size, guint n_batches);
 void gst_seq_batch_memory_clear (GstSeqBatchMemory * memory);
 
 /* One batch on its way: prepared by the streaming thread, written by a worker, finished by the

@@ -15,6 +15,11 @@ G_BEGIN_DECLS
 #define GST_SEQ_TENSOR_MAX_RANK 4
 #define GST_SEQ_BATCH_MAX_TENSORS 3
 
+/* Fields that a source of buffers may add to its ALLOCATION query, so that memory can be had ahead:
+ * the bytes of its largest buffers (guint64), and how many it works on at a time (guint). */
+#define GST_SEQ_ALLOCATION_SIZE "max-size"
+#define GST_SEQ_ALLOCATION_BUFFERS "buffers"
+
 /**
  * GstSeqTensorType:
  *
