@@ -99,12 +99,15 @@ find_pool_locked (gint ordinal)
   return NULL;
 }
 
-/* NULL, with @error, where there can be none. Not in a forked child: the thread that held the lock
- * when it was forked is not there. */
+/* NULL, with @error, where there can be none */
 static DevicePool *
 get_pool (gint ordinal, GError ** error)
 {
   DevicePool *item;
+
+  /* ends here in a forked child, where the thread that held the lock may be missing */
+  if (cuda_driver_get (error) == NULL)
+    return NULL;
 
   g_mutex_lock (&pools_lock);
   if (pools == NULL) {
@@ -159,16 +162,12 @@ pool_malloc (gsize size, gint ordinal, CUstream stream)
 
   if (size == 0)
     return NULL;
-  /* (a child has no pool, and cuda_driver_get() says why) */
-  self = cuda_driver_is_forked () ? NULL : get_pool (ordinal, &error);
-  if (self == NULL) {
-    if (error == NULL)
-      cuda_driver_get (&error);
-  } else if (cuda_device_enter (self->device, &error)) {
+  self = get_pool (ordinal, &error);
+  if (self != NULL && cuda_device_enter (self->device, &error)) {
     data = allocate (self, size, stream, &error);
     cuda_device_leave (self->device);
   }
-  if (data == 0)
+  if (error != NULL)
     g_warning ("no %" G_GSIZE_FORMAT " bytes on GPU %d: %s", size, ordinal, error->message);
   g_clear_error (&error);
   return (gpointer) (guintptr) data;
@@ -177,8 +176,8 @@ pool_malloc (gsize size, gint ordinal, CUstream stream)
 static void
 pool_free (gpointer data, gint ordinal, CUstream stream)
 {
-  DevicePool *self;
   GError *error = NULL;
+  DevicePool *self;
 
   if (data == NULL || cuda_driver_is_forked ())
     return;
