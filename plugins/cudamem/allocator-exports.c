@@ -176,21 +176,19 @@ pool_malloc (gsize size, gint ordinal, CUstream stream)
 static void
 pool_free (gpointer data, gint ordinal, CUstream stream)
 {
-  GError *error = NULL;
-  DevicePool *self;
+  DevicePool *self = data != NULL ? get_pool (ordinal, NULL) : NULL;
+  gboolean freed = FALSE;
 
-  if (data == NULL || cuda_driver_is_forked ())
+  if (self == NULL)
     return;
-  self = get_pool (ordinal, &error);
-  if (self != NULL && cuda_device_enter (self->device, &error)) {
-    cuda_check (cuda_device_driver (self->device)->MemFreeAsync ((CUdeviceptr) (guintptr) data,
-            stream), "cuMemFreeAsync", &error);
+  if (cuda_device_enter_to_release (self->device)) {
+    freed = CUDA_RELEASE (cuda_device_driver (self->device)->MemFreeAsync ((CUdeviceptr)
+            (guintptr) data, stream));
     cuda_device_leave (self->device);
   }
   /* at the end of the process the driver may have gone before, and all memory with it */
-  if (error != NULL)
-    GST_WARNING ("memory of device %d not freed: %s", ordinal, error->message);
-  g_clear_error (&error);
+  if (!freed)
+    GST_WARNING ("memory of device %d can't be freed", ordinal);
 }
 
 /* ---- what is exported ---- */

@@ -435,6 +435,24 @@ subprocess_fails_once (void)
   assert_no_problems ();
 }
 
+/* What is freed is free, also when the driver tells of another's error at that moment. */
+static void
+subprocess_frees (void)
+{
+  CUmemoryPool pool;
+  gpointer data;
+  Gpu gpu;
+
+  gpu_open (&gpu, 0);
+  data = exports.torch_malloc (MIB, 0, gpu.stream);
+  pool = pool_of (&gpu, data);
+  exports.torch_free (data, MIB, 0, gpu.stream);
+  CHECK (gpu.driver->StreamSynchronize (gpu.stream));
+  g_assert_cmpuint (pool_value (&gpu, pool, CU_MEMPOOL_ATTR_USED_MEM_CURRENT), ==, 0);
+  gpu_close (&gpu);
+  assert_no_problems ();
+}
+
 static void
 subprocess_never_works (void)
 {
@@ -481,6 +499,8 @@ test_first_use (void)
     run_with ("FAKECUDA", faults, "/allocator-exports/first-use/subprocess/once");
     g_free (faults);
   }
+  run_with ("FAKECUDA", "leaks=0,fail=MemFreeAsync:999",
+      "/allocator-exports/first-use/subprocess/frees");
   run_with ("FAKECUDA", "leaks=0,missing=cuMemPoolCreate",
       "/allocator-exports/first-use/subprocess/never");
   run_with ("FAKECUDA", "init=100", "/allocator-exports/first-use/subprocess/never");
@@ -505,6 +525,7 @@ main (int argc, char **argv)
   g_test_add_func ("/allocator-exports/fork", test_fork);
   g_test_add_func ("/allocator-exports/first-use", test_first_use);
   g_test_add_func ("/allocator-exports/first-use/subprocess/once", subprocess_fails_once);
+  g_test_add_func ("/allocator-exports/first-use/subprocess/frees", subprocess_frees);
   g_test_add_func ("/allocator-exports/first-use/subprocess/never", subprocess_never_works);
   return g_test_run ();
 }
