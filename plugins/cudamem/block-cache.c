@@ -95,6 +95,13 @@ region_free (BlockCache * self, MemoryRegion * region)
   g_free (region);
 }
 
+static gboolean
+passes_limit (BlockCache * self, gsize size)
+{
+  return self->max_size > 0 && (self->size >= self->max_size
+      || size > self->max_size - self->size);
+}
+
 /* @block_size: rounded already */
 static MemoryRegion *
 region_new (BlockCache * self, guint n, gsize block_size, GError ** error)
@@ -105,9 +112,7 @@ region_new (BlockCache * self, guint n, gsize block_size, GError ** error)
   gsize size;
   guint i;
 
-  if (!g_size_checked_mul (&size, n, block_size)
-      || (self->max_size > 0 && (self->size >= self->max_size
-              || size > self->max_size - self->size))) {
+  if (!g_size_checked_mul (&size, n, block_size) || passes_limit (self, size)) {
     g_set_error (error, CUDA_DRIVER_ERROR, CUDA_DRIVER_ERROR_CALL,
         "%u x %" G_GSIZE_FORMAT " bytes more than the %" G_GUINT64_FORMAT " in use pass the limit "
         "of %" G_GUINT64_FORMAT, n, block_size, self->size, self->max_size);
@@ -297,7 +302,8 @@ make_block_locked (BlockCache * self, gsize size, GError ** error)
   else
     g_propagate_error (error, why);
   /* a call that fails is slow, and would be made for each batch */
-  self->exhausted = region == NULL && self->kind == BLOCK_PINNED;
+  self->exhausted = region == NULL && self->kind == BLOCK_PINNED
+      && !passes_limit (self, block_size);
   return region != NULL ? &region->blocks[0] : NULL;
 }
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Every function of the driver fails, each in turn and each of its first calls, under a whole
+ * pipeline. Whatever comes of it: the records that arrive are the right ones in the right order,
+ * all of them or those before one clear error; nothing hangs and nothing is left. */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "batch-digests.h"
+#include "cuda-abi.h"
+
+/* the codes to fail with: one that passes, one that a context doesn't survive */
+#define PASSING 999
+#define STICKY 700
+
+/* In a process of its own, because a driver is initialised once: the pipeline on the device beside
+ * the same in host memory. Exit status 0 = as promised; the fake driver adds its own checks. */
+static int
+child (const gchar * rest)
+{
+  Run host = { 0 }, run = { 0 };
+
+  run_proteins (&host, "fakesink name=sink");
+  run_proteins (&run, rest);
+  if (run.error != NULL) {
+    g_assert_cmpuint (strlen (run.error->message), >, 10);
+    assert_is_start_of (&run, &host);
+  } else {
+    assert_same_run (&run, &host);
+  }
+  g_assert_cmpuint (run.warnings, <=, 2);       /* one an element */
+  run_clear (&host);
+  run_clear (&run);
+  return 0;
+}
+
+static void
+run_child (const gchar * faults, const gchar * rest)
+{
+  gchar *argv[] = { (gchar *) g_getenv ("TEST_FAULTS"), (gchar *) "--child", (gchar *) rest, NULL };
+  gchar **environment = g_environ_setenv (g_get_environ (), "FAKECUDA", faults, TRUE);
+  gchar *output = NULL, *errors = NULL;
+  GError *error = NULL;
+  int status;
+
+  g_spawn_sync (NULL, argv, environment, 0, NULL, NULL, &output, &errors, &status, &error);
+  g_assert_no_error (error);
+  if (!g_spawn_check_wait_status (status, &error)) {
+    g_test_message ("%s", output);
+    g_test_message ("%s", errors);
+    g_test_message ("FAKECUDA=%s: %s", faults, error->message);
+    g_test_fail ();
+    g_clear_error (&error);
+  }
+  g_strfreev (environment);
+  g_free (output);
+  g_free (errors);
+}
+
+static const gchar *const functions[] = {
+#define FUNCTION_NAME(required, name, suffix, prototype) #name,
+  CUDA_FUNCTIONS (FUNCTION_NAME)
+#undef FUNCTION_NAME
+};
+
+#define UPLOAD "pinnedqueue name=q upload=true ! cudamemguard interval=3 stats-interval=0 ! " \
+    "fakesink name=sink"
+#define PINNED "pinnedqueue name=q ! cudamemguard interval=3 track=true ! fakesink name=sink"
+
+static void
+test_each_function_once (gconstpointer data)
+{
+  const guint skips[] = { 0, 1, 2, 7 };
+  const gchar *rest = data;
+  guint i, k;
+
+  for (i = 0; i < G_N_ELEMENTS (functions); i++) {
+    for (k = 0; k < G_N_ELEMENTS (skips); k++) {
+      gchar *faults = g_strdup_printf ("fail=%s:%d@skip=%u:count=1", functions[i], PASSING,
+          skips[k]);
+
+      run_child (faults, rest);
+      g_free (faults);
+    }
+  }
+}
+
+static void
+test_each_function_for_good (gconstpointer data)
+{
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (functions); i++) {
+    /* what is never let go of is left: that is not ours to mend */
+    gchar *faults = g_strdup_printf ("fail=%s:%d@skip=4:count=0,leaks=0", functions[i], PASSING);
+
+    run_child (faults, data);
+    g_free (faults);
+  }
+}
+
+static void
+test_lost_at_each_function (gconstpointer data)
+{
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (functions); i++) {
+    gchar *faults = g_strdup_printf ("sticky=%d@%s:skip=3,leaks=0", STICKY, functions[i]);
+
+    run_child (faults, data);
+    g_free (faults);
+  }
+}
+
+static void
+test_each_function_missing (void)
+{
+  guint i;
+
+#define SYMBOL_NAME(required, name, suffix, prototype) "cu" #name #suffix,
+  static const gchar *const symbols[] = { CUDA_FUNCTIONS (SYMBOL_NAME) };
+#undef SYMBOL_NAME
+
+  for (i = 0; i < G_N_ELEMENTS (symbols); i++) {
+    gchar *faults = g_strdup_printf ("missing=%s", symbols[i]);
+
+    run_child (faults, UPLOAD);
+    g_free (faults);
+  }
+}
+
+int
+main (int argc, char **argv)
+{
+  gst_init (&argc, &argv);
+  if (argc == 3 && g_str_equal (argv[1], "--child"))
+    return child (argv[2]);
+  g_setenv ("TEST_FAULTS", argv[0], TRUE);
+  /* the proteins that come along are enough, and a hundred times faster */
+  g_setenv ("GST_SEQ_SMALL", "1", TRUE);
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_data_func ("/faults/once/upload", UPLOAD, test_each_function_once);
+  g_test_add_data_func ("/faults/once/pinned", PINNED, test_each_function_once);
+  g_test_add_data_func ("/faults/for-good", UPLOAD, test_each_function_for_good);
+  g_test_add_data_func ("/faults/lost", UPLOAD, test_lost_at_each_function);
+  g_test_add_func ("/faults/missing", test_each_function_missing);
+  return g_test_run ();
+}
