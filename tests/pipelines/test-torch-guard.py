@@ -226,11 +226,11 @@ def test_out_of_memory():
     _, expected = run(torch, rows_of)
 
     def model(tensors):
-        if len(tensors["input_ids"].values) > 1024:
+        if len(tensors["input_ids"].values) > 2500:     # the longest record has 2324 tokens
             raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
         return rows_of(tensors)
 
-    runner, rows = run(torch, model)
+    runner, rows = run(torch, model, "batch.max-tokens=8192")
     assert runner.ooms > 0
     assert sorted(rows) == sorted(expected)
     events = {message.get_string("event") for message in runner.messages}
