@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """pipelines/examples/torch_guard.py with stand-ins for PyTorch and CuPy: what the guard is told,
-what a trim does, and that running out of memory loses no record. Exits 77 (skipped) where PyGObject
+what a trim does, and that running out of memory loses no record. Skipped where PyGObject
 or GStreamer's own typelibs are missing."""
 
 import os
@@ -14,7 +14,7 @@ try:
     from gi.repository import Gst
 except (ImportError, ValueError) as missing:
     print(f"1..0 # SKIP {missing}")
-    sys.exit(77)
+    sys.exit(0)
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["GST_SEQ_PIPELINES"], "examples"))
