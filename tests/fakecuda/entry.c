@@ -88,7 +88,7 @@ static const struct
 } names[FAKE_N_FUNCTIONS] = {
 #define NAME(required, function, suffix, prototype) { "cu" #function #suffix, #function },
   CUDA_FUNCTIONS (NAME)
-  EXTRA_FUNCTIONS (NAME)
+  FAKECUDA_FUNCTIONS (NAME)
 #undef NAME
   { "the test's kernel", "LaunchKernel" },
 };
@@ -212,7 +212,7 @@ fake_leave (CUresult result, const gchar * format, ...)
   __attribute__ ((visibility ("default"), ifunc ("resolve_" #name))) \
       CUresult cu##name##suffix prototype;
 CUDA_FUNCTIONS (EXPORT)
-EXTRA_FUNCTIONS (EXPORT)
+FAKECUDA_FUNCTIONS (EXPORT)
 #undef EXPORT
 
 /* The function of that base name, in the version that @version has; NULL = none */
@@ -240,7 +240,7 @@ copy_address (FakeFunction function, void **address)
       return TRUE; \
     }
       CUDA_FUNCTIONS (CASE)
-      EXTRA_FUNCTIONS (CASE)
+      FAKECUDA_FUNCTIONS (CASE)
 #undef CASE
     default:
       return FALSE;

@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #include "fakecuda.h"
+#include "fakecuda-functions.h"
 
 /* The fake driver, inside. All state is under one lock, which every entry point takes with
  * fake_enter() and lets go of with fake_leave(); functions of this header are called in between.
@@ -15,46 +16,11 @@
 
 /* ---- entry points ---- */
 
-typedef struct CUgraph_st *CUgraph;
-typedef void (*FakeHostFunction) (void *data);
-
-/* What there is besides CUDA_FUNCTIONS of cuda-abi.h, in the same form */
-#define EXTRA_FUNCTIONS(F) \
-  F (TRUE, GetErrorName, , (CUresult error, const char **name)) \
-  F (TRUE, GetErrorString, , (CUresult error, const char **text)) \
-  F (TRUE, GetProcAddress, , (const char *symbol, void **function, int version, uint64_t flags)) \
-  F (TRUE, GetProcAddress_v2, , (const char *symbol, void **function, int version, \
-      uint64_t flags, int *status)) \
-  F (TRUE, DeviceTotalMem, _v2, (size_t *size, CUdevice device)) \
-  F (TRUE, DeviceSetMemPool, , (CUdevice device, CUmemoryPool pool)) \
-  F (TRUE, DevicePrimaryCtxReset, _v2, (CUdevice device)) \
-  F (TRUE, CtxCreate, _v2, (CUcontext *context, unsigned int flags, CUdevice device)) \
-  F (TRUE, CtxDestroy, _v2, (CUcontext context)) \
-  F (TRUE, CtxSetCurrent, , (CUcontext context)) \
-  F (TRUE, CtxGetCurrent, , (CUcontext *context)) \
-  F (TRUE, CtxGetDevice, , (CUdevice *device)) \
-  F (TRUE, MemAllocAsync, , (CUdeviceptr *pointer, size_t size, CUstream stream)) \
-  F (TRUE, MemcpyHtoD, _v2, (CUdeviceptr to, const void *from, size_t size)) \
-  F (TRUE, MemcpyDtoH, _v2, (void *to, CUdeviceptr from, size_t size)) \
-  F (TRUE, MemcpyDtoD, _v2, (CUdeviceptr to, CUdeviceptr from, size_t size)) \
-  F (TRUE, MemsetD8, _v2, (CUdeviceptr to, unsigned char value, size_t size)) \
-  F (TRUE, MemsetD8Async, , (CUdeviceptr to, unsigned char value, size_t size, CUstream stream)) \
-  F (TRUE, MemHostRegister, _v2, (void *data, size_t size, unsigned int flags)) \
-  F (TRUE, MemHostUnregister, , (void *data)) \
-  F (TRUE, MemHostGetDevicePointer, _v2, (CUdeviceptr *pointer, void *data, unsigned int flags)) \
-  F (TRUE, PointerGetAttributes, , (unsigned int count, CUpointer_attribute *attributes, \
-      void **values, CUdeviceptr pointer)) \
-  F (TRUE, StreamQuery, , (CUstream stream)) \
-  F (TRUE, StreamBeginCapture, _v2, (CUstream stream, CUstreamCaptureMode mode)) \
-  F (TRUE, StreamEndCapture, , (CUstream stream, CUgraph *graph)) \
-  F (TRUE, GraphDestroy, , (CUgraph graph)) \
-  F (TRUE, LaunchHostFunc, , (CUstream stream, FakeHostFunction function, void *data))
-
 typedef enum
 {
 #define FAKE_ENUM(required, name, suffix, prototype) FAKE_##name,
   CUDA_FUNCTIONS (FAKE_ENUM)
-  EXTRA_FUNCTIONS (FAKE_ENUM)
+  FAKECUDA_FUNCTIONS (FAKE_ENUM)
 #undef FAKE_ENUM
   FAKE_LaunchKernel,            /* kernel() of the control table */
   FAKE_N_FUNCTIONS
@@ -62,7 +28,7 @@ typedef enum
 
 #define FAKE_PROTOTYPE(required, name, suffix, prototype) CUresult fake_##name prototype;
 CUDA_FUNCTIONS (FAKE_PROTOTYPE)
-EXTRA_FUNCTIONS (FAKE_PROTOTYPE)
+FAKECUDA_FUNCTIONS (FAKE_PROTOTYPE)
 #undef FAKE_PROTOTYPE
 
 /* Name as exported */
@@ -354,7 +320,7 @@ struct _FakeOperation
   gboolean owns_host;
   gint fill;
   guint64 *sum;
-  FakeHostFunction host_function;
+  CudaHostFunction host_function;
 };
 
 enum

@@ -149,14 +149,13 @@ static gboolean
 check_access (const FakeOperation * operation, FakeRange * range, CUdeviceptr start, gsize size,
     gboolean is_write)
 {
-  gboolean is_fine = TRUE;
   guint i;
 
   if (range->kind == FAKE_RANGE_POOL
       && !fake_is_ordered (operation->stream, range->stream, range->time)) {
     fake_problem ("memory %u is used in a stream that has not waited for its allocation",
         range->number);
-    is_fine = FALSE;
+    return FALSE;
   }
   for (i = 0; i < range->accesses->len; i++) {
     FakeAccess *before = &g_array_index (range->accesses, FakeAccess, i);
@@ -167,9 +166,9 @@ check_access (const FakeOperation * operation, FakeRange * range, CUdeviceptr st
       continue;
     fake_problem ("%s memory %u, which another stream %s, without having waited for that",
         is_write ? "writes" : "reads", range->number, before->is_write ? "writes" : "reads");
-    is_fine = FALSE;
+    return FALSE;
   }
-  return is_fine;
+  return TRUE;
 }
 
 /* Keeps the last access of each stream to the same bytes only, and what nobody has waited for yet */
@@ -438,7 +437,7 @@ fake_StreamQuery (CUstream handle)
 }
 
 CUresult
-fake_LaunchHostFunc (CUstream handle, FakeHostFunction function, void *data)
+fake_LaunchHostFunc (CUstream handle, CudaHostFunction function, void *data)
 {
   CUresult result = fake_enter (FAKE_LaunchHostFunc, 0);
   FakeStream *stream = NULL;
