@@ -29,8 +29,8 @@ G_BEGIN_DECLS
  * full, the pool gives back what it doesn't use and the allocation is tried once more. What fails
  * then, or without a driver, or in a forked child, gives NULL and one warning on stderr.
  *
- * NULL is all that a C function can say, and neither library looks at it: PyTorch (seen in 2.0 to
- * 2.7) and CuPy (seen in 9 to 13) make an array without memory of it, and the first kernel that
+ * NULL is all that a C function can say, and neither library looks at it: PyTorch (up to 2.9)
+ * and CuPy (up to 14) make an array without memory of it, and the first kernel that
  * uses the array ends with CUDA_ERROR_ILLEGAL_ADDRESS, which nothing in the process recovers from.
  * So where batches may outgrow the device and be replayed (cudamemguard, `report-oom`), stay with
  * PyTorch's own allocator and watch it with a provider (pipelines/examples/torch_guard.py). */
