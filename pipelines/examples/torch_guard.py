@@ -182,9 +182,8 @@ class Runner:
         self.ooms, self.error, self.messages = 0, None, []
         self.pipeline = Gst.parse_launch(description)
         self.guard = self.pipeline.get_by_name("guard")
+        self.sink = self.pipeline.get_by_name("sink")
         self.provider = TorchProvider(torch)
-        self.guard.emit("add-provider", self.provider)
-        self.pipeline.get_by_name("sink").connect("new-sample", self.on_new_sample)
 
     def set(self, name, value):
         """Sets a property: set("batch.max-tokens", "8192")"""
@@ -223,13 +222,17 @@ class Runner:
         loop = GLib.MainLoop()
         bus = self.pipeline.get_bus()
         bus.add_signal_watch()
-        handler = bus.connect("message", self.on_message, loop)
+        on_message = bus.connect("message", self.on_message, loop)
+        on_new_sample = self.sink.connect("new-sample", self.on_new_sample)
+        self.guard.emit("add-provider", self.provider)
         self.pipeline.set_state(Gst.State.PLAYING)
         loop.run()
         self.pipeline.set_state(Gst.State.NULL)
-        bus.disconnect(handler)
-        bus.remove_signal_watch()
+        # a handler that stays connected keeps this object, and so the pipeline, for ever
         self.guard.emit("remove-provider", self.provider)
+        self.sink.disconnect(on_new_sample)
+        bus.disconnect(on_message)
+        bus.remove_signal_watch()
         if self.error:
             raise self.error
 

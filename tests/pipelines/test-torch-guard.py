@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """pipelines/examples/torch_guard.py with stand-ins for PyTorch and CuPy: what the guard is told,
-what a trim does, and that running out of memory loses no record. Skipped where PyGObject
-or GStreamer's own typelibs are missing."""
+what a trim does, and that running out of memory loses no record. With an argument, the fake CUDA
+driver: batches in device memory. Skipped where PyGObject or GStreamer's own typelibs are missing."""
 
+import ctypes
 import os
 import sys
 
@@ -56,6 +57,9 @@ class FakeCuda:
     def is_initialized(self):
         return self.initialized
 
+    def current_stream(self, _device):
+        return type("Stream", (), {"cuda_stream": 0})
+
     def memory_stats(self, device):
         assert self.initialized
         self.calls.append(("memory_stats", device))
@@ -81,11 +85,42 @@ class FakeTorch:
 
     def __init__(self):
         self.cuda = FakeCuda()
+        self.as_tensors = 0
 
     @staticmethod
     def frombuffer(data, dtype):
         values = memoryview(data).cast(dtype)
         return Tensor(values, (len(values),))
+
+    def as_tensor(self, array, device):
+        """What is in device memory, read as a kernel in the legacy stream would"""
+        assert device == "cuda:0"
+        self.as_tensors += 1
+        interface = array.__cuda_array_interface__
+        dtype = {"|u1": "B", "<i2": "h", "<i4": "i", "<i8": "q"}[interface["typestr"]]
+        count = 1
+        for length in interface["shape"]:
+            count *= length
+        pointer, read_only = interface["data"]
+        assert not read_only and interface["version"] == 3
+        data = read_device(pointer, count * int(interface["typestr"][2:]))
+        return self.frombuffer(data, dtype).reshape(interface["shape"])
+
+
+def read_device(pointer, size):
+    driver = ctypes.CDLL(os.environ["GST_SEQ_LIBCUDA"])
+    context, data = ctypes.c_void_p(), bytearray(size)
+    results = [
+        driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0),
+        driver.cuCtxPushCurrent_v2(context),
+        driver.cuMemcpyDtoHAsync_v2((ctypes.c_char * size).from_buffer(data),
+                                    ctypes.c_uint64(pointer), ctypes.c_size_t(size), None),
+        driver.cuStreamSynchronize(None),
+        driver.cuCtxPopCurrent_v2(ctypes.byref(context)),
+        driver.cuDevicePrimaryCtxRelease_v2(0),
+    ]
+    assert not any(results), results
+    return data
 
 
 class FakeCupy:
@@ -267,10 +302,39 @@ def test_error():
         raise AssertionError("the error went lost")
 
 
+# ---- batches in device memory ----
+
+def test_upload():
+    torch = FakeTorch()
+    _, expected = run(torch, rows_of)
+    assert torch.as_tensors == 0
+    runner, rows = run(torch, rows_of, "queue.upload=true")
+    assert rows == expected
+    eos = runner.messages[-1]
+    assert torch.as_tensors == 2 * size(eos, "batch")[1]
+
+
+def test_upload_out_of_memory():
+    """The same batch again, or its pieces, wherever they are"""
+    torch = FakeTorch()
+    _, expected = run(torch, rows_of)
+
+    def model(tensors):
+        if len(tensors["input_ids"].values) > 2500:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return rows_of(tensors)
+
+    runner, rows = run(torch, model, "batch.max-tokens=8192", "queue.upload=true")
+    assert runner.ooms > 0
+    assert sorted(rows) == sorted(expected)
+
+
 def main():
     Gst.init(None)
     tests = [test_numbers, test_no_context, test_pluggable, test_trim, test_cupy, test_pipeline,
              test_out_of_memory, test_cublas, test_error]
+    if len(sys.argv) > 1:
+        tests = [test_upload, test_upload_out_of_memory]
     print(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):
         test()
