@@ -231,7 +231,26 @@ test_two_devices (void)
   assert_no_problems ();
 }
 
-/* What another stream has freed, but not yet come to, is given back before it is called full. */
+/* Allocates and frees @size bytes in pieces that can't be put together. The free comes after a
+ * second of other work. */
+static void
+leave_pieces (Gpu * gpu, gsize size)
+{
+  const FakeCuda *fake = fakecuda_find ();
+  guint n = size / (32 * MIB), i;
+  gpointer *pieces = g_new (gpointer, n);
+
+  for (i = 0; i < n; i++)
+    pieces[i] = exports.torch_malloc (30 * MIB, 0, gpu->stream);
+  if (fake != NULL)
+    CHECK (fake->kernel (gpu->stream, 1000000000, 0, 0, NULL, 0, 0, -1));
+  for (i = 0; i < n; i++)
+    exports.torch_free (pieces[i], 30 * MIB, 0, gpu->stream);
+  g_free (pieces);
+}
+
+/* What is free, or will be when another stream has come to it, is given back before the device is
+ * called full. */
 static void
 test_full (void)
 {
@@ -244,9 +263,7 @@ test_full (void)
   CHECK (gpu.driver->StreamCreate (&other, CU_STREAM_NON_BLOCKING));
   CHECK (gpu.driver->MemGetInfo (&free_size, &total));
   size = free_size / 5 * 3;
-  data = exports.torch_malloc ((gssize) size, 0, gpu.stream);
-  g_assert_nonnull (data);
-  exports.torch_free (data, (gssize) size, 0, gpu.stream);
+  leave_pieces (&gpu, size);
   data = exports.torch_malloc ((gssize) size, 0, other);
   g_assert_nonnull (data);
 
