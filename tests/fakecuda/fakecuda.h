@@ -45,8 +45,13 @@ typedef struct
    * done, a pageable buffer that changed or was freed under a copy, calls in a forked child, … */
   uint64_t (*problems) (void);
 
+  /* The same, and counts from 0 again: for tests that provoke them, as the process would end with
+   * status 99 otherwise */
+  uint64_t (*forgive) (void);
+
   /* Objects alive now: "memory", "pinned", "stream", "event", "pool", "context" (retained), or
-   * NULL = all of them; and bytes: "memory-bytes", "pinned-bytes" */
+   * "graph", NULL = all of them; "pushed": contexts on the stacks of all threads; and bytes:
+   * "memory-bytes", "pinned-bytes" */
   uint64_t (*alive) (const char *kind);
 
   /* Virtual time in ns; it goes on with every call, and to the end of what is waited for */
