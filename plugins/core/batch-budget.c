@@ -9,7 +9,8 @@
 #define RECOVER_PART 20         /* a twentieth */
 
 /* batches for which a failure is believed at first */
-#define LIFETIME 1000
+#define LIFETIME 10000
+#define DOUBTFUL_LIFETIME 50    /* when there is more against it */
 #define MAX_LIFETIME (G_GUINT64_CONSTANT (1) << 40)
 
 /* failures of a size that has passed before until they are believed */
@@ -69,15 +70,30 @@ seq_batch_budget_passed (SeqBatchBudget * self, guint64 slots)
     self->failed = 0;           /* it does not fail */
 }
 
-/* The limit grows: halfway to what is known to fail while the two are far apart, and slowly when
- * nothing is. */
+gboolean
+seq_batch_budget_has_passed (const SeqBatchBudget * self, guint64 slots)
+{
+  return slots <= self->passed;
+}
+
+void
+seq_batch_budget_passed_again (SeqBatchBudget * self, guint64 slots)
+{
+  if (seq_batch_budget_has_passed (self, slots))
+    self->contradictions++;
+  seq_batch_budget_passed (self, slots);
+}
+
+/* Halfway to what is known to fail, until what has passed is near enough: then nothing larger is
+ * tried any more. Without such knowledge the limit grows slowly. */
 static void
 grow (SeqBatchBudget * self)
 {
-  if (self->failed > 0) {
-    /* only when it was used has the limit itself passed */
-    if (self->clean >= PROBE_AFTER && self->tried >= self->limit / 5 * 4
-        && self->failed > self->limit + self->limit / 10)
+  if (self->failed > 0 && self->failed <= self->passed + self->passed / 10) {
+    self->limit = self->passed;
+  } else if (self->failed > 0) {
+    /* only when batches came near it has the limit itself passed */
+    if (self->clean >= PROBE_AFTER && self->tried >= self->limit / 10 * 9)
       set_limit (self, self->limit + (self->failed - self->limit) / 2);
   } else if (self->clean >= RECOVER_AFTER) {
     set_limit (self, self->limit + self->limit / RECOVER_PART + 1);
@@ -92,8 +108,13 @@ seq_batch_budget_clean (SeqBatchBudget * self, guint64 slots)
   seq_batch_budget_passed (self, slots);
   self->tried = MAX (self->tried, slots);
   self->clean++;
-  if (self->failed > 0 && ++self->age >= self->lifetime) {
+  self->age++;
+  if (self->contradictions > self->proofs && self->age >= DOUBTFUL_LIFETIME) {
+    self->failed = self->limit = 0;     /* it is not size that makes things fail */
+    self->contradictions = self->proofs = 0;
+  } else if (self->failed > 0 && self->age >= self->lifetime) {
     self->failed = 0;
+    self->clean = 0;
     self->lifetime = MIN (self->lifetime * 2, MAX_LIFETIME);
   }
   if (self->limit > 0)
@@ -106,9 +127,14 @@ seq_batch_budget_failed (SeqBatchBudget * self, guint64 slots)
   self->largest = MAX (self->largest, slots);
   self->clean = 0;
   self->doubted = self->doubts > 0 ? MIN (self->doubted, slots) : slots;
-  if (slots <= self->passed && ++self->doubts < MAX_DOUBTS)
-    return;
+  if (seq_batch_budget_has_passed (self, slots)) {
+    self->contradictions++;
+    if (++self->doubts < MAX_DOUBTS)
+      return;
+    self->contradictions = 0;   /* it is the rule, not the exception */
+  }
   self->doubts = 0;
+  self->proofs++;
   self->failed = self->failed > 0 ? MIN (self->failed, slots) : slots;
   self->age = 0;
   self->room_at_failure = self->room;

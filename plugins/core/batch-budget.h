@@ -14,7 +14,8 @@ G_BEGIN_DECLS
  * each time that it is forgotten; then the limit grows slowly until something fails again.
  *
  * A consumer that fails at random must not pass for one that is short of memory: only what fails
- * although it was tried again counts, and what has passed before must do so three times.
+ * although it was tried again counts, and what has passed before must do so three times. When that
+ * contradicts what is known more often than not, the limit is soon dropped.
  *
  * Peaks of memory, where they are known, tell the limit before anything fails: peak = a + b slots,
  * by least squares. */
@@ -40,6 +41,8 @@ typedef struct
   guint64 tried;                /* largest of those */
   guint doubts;                 /* failures of sizes that had passed, none passing in between */
   guint64 doubted;              /* the smallest of them */
+  guint contradictions;         /* failures of sizes that pass, against … */
+  guint proofs;                 /* … those that were believed */
   guint64 age, lifetime;        /* batches for which `failed` has been known, and will be */
   guint64 room;                 /* bytes for a batch now, and when one failed */
   guint64 room_at_failure;
@@ -58,8 +61,14 @@ gboolean seq_batch_budget_is_known_to_fail (const SeqBatchBudget * self, guint64
 /* A batch passed as a whole, without having failed before */
 void seq_batch_budget_clean (SeqBatchBudget * self, guint64 slots);
 
-/* What passed after a failure: a batch tried again, or a piece */
+/* A piece passed */
 void seq_batch_budget_passed (SeqBatchBudget * self, guint64 slots);
+
+/* A batch or piece passed when it was tried again */
+void seq_batch_budget_passed_again (SeqBatchBudget * self, guint64 slots);
+
+/* Has a batch or piece as large passed before? Then a failure may be chance. */
+gboolean seq_batch_budget_has_passed (const SeqBatchBudget * self, guint64 slots);
 
 /* A batch or piece failed, and trying it again did not help */
 void seq_batch_budget_failed (SeqBatchBudget * self, guint64 slots);

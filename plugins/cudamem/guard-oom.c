@@ -13,6 +13,9 @@
 #define MAX_VAIN_REPLAYS 3
 #define RETRY_REPLAYS 8
 
+/* how often a single record is tried again, when as large a batch has passed before */
+#define LAST_CHANCES 5
+
 /* a limit that grows by less than this part is not worth an event */
 #define LEAST_CHANGE 50
 
@@ -94,7 +97,7 @@ is_known_to_fail (GstCudaMemGuard * self, GstBuffer * buffer)
 }
 
 static void
-note_passed (GstCudaMemGuard * self, GstBuffer * buffer, gboolean clean)
+note_passed (GstCudaMemGuard * self, GstBuffer * buffer, gboolean clean, gboolean again)
 {
   guint64 slots = slots_of (buffer);
 
@@ -104,6 +107,8 @@ note_passed (GstCudaMemGuard * self, GstBuffer * buffer, gboolean clean)
   if (clean) {
     seq_batch_budget_clean (&self->budget, slots);
     self->stats.slots_since_sample = MAX (self->stats.slots_since_sample, slots);
+  } else if (again) {
+    seq_batch_budget_passed_again (&self->budget, slots);
   } else {
     seq_batch_budget_passed (&self->budget, slots);
   }
@@ -245,24 +250,30 @@ give_up (Delivery * delivery, guint first, guint n)
 
 /* ---- the ladder ---- */
 
-/* Is it worth to try the same once more? A whole batch when the trim has helped, or nobody knows
- * and experience does not speak against it; a single record always, as it is the last chance. */
-static gboolean
-is_worth_a_replay (Delivery * delivery, guint n, guint64 freed)
+/* How often is it worth to try the same again? Where as large a batch has passed before, it may be
+ * chance. Else a whole batch once, when the trim has helped, or nobody knows and experience does
+ * not speak against it; and a single record once in any case. */
+static guint
+count_chances (Delivery * delivery, GstBuffer * buffer, guint n, guint64 freed)
 {
   GstCudaMemGuard *self = delivery->guard;
+  gboolean has_passed;
   guint64 ooms;
 
-  if (n == 1)
-    return TRUE;
-  if (n < delivery->n_records || freed == 0)
-    return FALSE;
-  if (freed != GST_SEQ_MEMORY_UNKNOWN || self->vain_replays < MAX_VAIN_REPLAYS)
-    return TRUE;
   GST_OBJECT_LOCK (self);
   ooms = self->stats.ooms;
+  has_passed = slots_of (buffer) > 0
+      && seq_batch_budget_has_passed (&self->budget, slots_of (buffer));
   GST_OBJECT_UNLOCK (self);
-  return ooms % RETRY_REPLAYS == 0;
+
+  if (n == 1)
+    return has_passed ? LAST_CHANCES : 1;
+  if (has_passed)
+    return 1;
+  if (n < delivery->n_records || freed == 0)
+    return 0;
+  return freed != GST_SEQ_MEMORY_UNKNOWN || self->vain_replays < MAX_VAIN_REPLAYS
+      || ooms % RETRY_REPLAYS == 0;
 }
 
 static void
@@ -280,6 +291,7 @@ relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
   GstCudaMemGuard *self = delivery->guard;
   GstFlowReturn flow = GST_FLOW_OK;
   guint64 freed;
+  guint chances;
 
   if (!delivery->failed)
     cuda_mem_guard_post (self, cuda_mem_guard_describe (self, "oom", NULL, FALSE));
@@ -289,7 +301,7 @@ relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
     *oom = FALSE;
     return GST_FLOW_ERROR;
   }
-  if (is_worth_a_replay (delivery, n, freed)) {
+  for (chances = count_chances (delivery, buffer, n, freed); *oom && chances > 0; chances--) {
     count_replay (self);
     flow = push_once (self, buffer, oom);
     if (n == delivery->n_records && (freed == 0 || freed == GST_SEQ_MEMORY_UNKNOWN))
@@ -298,7 +310,7 @@ relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
   if (*oom)
     note_failed (self, buffer);
   else if (flow == GST_FLOW_OK)
-    note_passed (self, buffer, FALSE);
+    note_passed (self, buffer, FALSE, TRUE);
   return flow;
 }
 
@@ -310,7 +322,7 @@ try (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
   if (*oom)
     return relieve (delivery, buffer, n, oom);
   if (flow == GST_FLOW_OK)
-    note_passed (delivery->guard, buffer, n == delivery->n_records);
+    note_passed (delivery->guard, buffer, n == delivery->n_records, FALSE);
   return flow;
 }
 

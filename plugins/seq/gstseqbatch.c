@@ -320,6 +320,34 @@ take_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
   return ret;
 }
 
+static void
+take_new_limits (GstSeqBatch * self)
+{
+  SeqBatchLimits limits;
+  GstSeqBatchBudget budget = { 0 };
+  gboolean changed, budget_changed;
+
+  GST_OBJECT_LOCK (self);
+  changed = self->limits_changed;
+  budget_changed = self->budget_changed;
+  self->limits_changed = self->budget_changed = FALSE;
+  if (self->shrinkable)
+    budget = self->budget;
+  self->active.batch_size = self->settings.batch_size;
+  if (!gst_seq_batch_settings_has_fixed_total (&self->active))
+    self->active.max_tokens = self->settings.max_tokens;
+  GST_OBJECT_UNLOCK (self);
+  if (!changed && !budget_changed)
+    return;
+  gst_seq_batch_settings_get_limits (&self->active, &limits);
+  gst_seq_batch_budget_apply (&budget, &limits);
+  seq_batch_plan_set_limits (self->plan, &limits);
+  if (!changed)
+    return;
+  /* the shape may follow from the limits, and static caps with it */
+  gst_pad_mark_reconfigure (self->srcpad);
+}
+
 /* Writes and pushes all batches that are complete. When it returns nothing is on its way: what
  * the records so far give has been pushed, however slowly more of them come. */
 static GstFlowReturn
@@ -328,7 +356,9 @@ push_batches (GstSeqBatch * self)
   GstFlowReturn ret = GST_FLOW_OK;
   SeqPlannedBatch batch;
 
-  while (ret == GST_FLOW_OK && seq_batch_plan_next (self->plan, &batch)) {
+  /* a block gives many batches, and one of them may be why the limits change */
+  for (take_new_limits (self); ret == GST_FLOW_OK && seq_batch_plan_next (self->plan, &batch);
+      take_new_limits (self)) {
     if (batch.partial && self->active.drop_last)
       drop_batch (self, &batch);
     else
@@ -419,34 +449,6 @@ add_record (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index)
   return add_row (self, block, &row);
 }
 
-static void
-take_new_limits (GstSeqBatch * self)
-{
-  SeqBatchLimits limits;
-  GstSeqBatchBudget budget = { 0 };
-  gboolean changed, budget_changed;
-
-  GST_OBJECT_LOCK (self);
-  changed = self->limits_changed;
-  budget_changed = self->budget_changed;
-  self->limits_changed = self->budget_changed = FALSE;
-  if (self->shrinkable)
-    budget = self->budget;
-  self->active.batch_size = self->settings.batch_size;
-  if (!gst_seq_batch_settings_has_fixed_total (&self->active))
-    self->active.max_tokens = self->settings.max_tokens;
-  GST_OBJECT_UNLOCK (self);
-  if (!changed && !budget_changed)
-    return;
-  gst_seq_batch_settings_get_limits (&self->active, &limits);
-  gst_seq_batch_budget_apply (&budget, &limits);
-  seq_batch_plan_set_limits (self->plan, &limits);
-  if (!changed)
-    return;
-  /* the shape may follow from the limits, and static caps with it */
-  gst_pad_mark_reconfigure (self->srcpad);
-}
-
 static GstFlowReturn
 add_block (GstSeqBatch * self, GstSeqBatchBlock * block)
 {
@@ -475,7 +477,6 @@ gst_seq_batch_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   }
   block = gst_seq_batch_block_new (buffer, &error);
   if (block) {
-    take_new_limits (self);
     ret = add_block (self, block);
   } else {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("%s", error->message), (NULL));
@@ -526,7 +527,6 @@ drain (GstSeqBatch * self)
 
   if (self->failed)
     return;
-  take_new_limits (self);
   seq_batch_plan_finish (self->plan);
   ret = push_batches (self);
   if (ret >= GST_FLOW_EOS && ret != GST_FLOW_NOT_LINKED)
