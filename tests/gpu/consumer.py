@@ -16,7 +16,7 @@ import tempfile
 import time
 
 GIB = 1 << 30
-LIMIT = 24 * GIB            # of the allocator, so that every card is as full
+LIMIT = 16 * GIB            # of the allocator, so that every card is as full
 N_RECORDS = int(os.environ.get("GPU_CONSUMER_RECORDS", "20000"))
 WIDTH, HEADS, LAYERS = 1280, 20, 4
 
@@ -59,11 +59,15 @@ class Torch:
         return self.torch.softmax(x, -1)
 
     def numbers(self):
-        """allocated, reserved, highest reserved"""
+        """Bytes allocated, reserved, releasable, and the most ever reserved"""
         if self.pool:
             return pool_numbers(self.some.data_ptr())
-        cuda = self.torch.cuda
-        return cuda.memory_allocated(), cuda.memory_reserved(), cuda.max_memory_reserved()
+        now = self.torch.cuda.memory_stats()
+        allocated, reserved = (now[f"{name}_bytes.all.current"] for name in
+                               ("allocated", "reserved"))
+        split = now["inactive_split_bytes.all.current"]
+        return allocated, reserved, max(reserved - allocated - split, 0), \
+            now["reserved_bytes.all.peak"]
 
     def trim(self):
         if self.pool:       # the guard trims it by itself
@@ -98,7 +102,7 @@ class Cupy:
     def numbers(self):
         reserved = self.memory.total_bytes()
         self.highest = max(self.highest, reserved)
-        return self.memory.used_bytes(), reserved, self.highest
+        return self.memory.used_bytes(), reserved, self.memory.free_bytes(), self.highest
 
     def trim(self):
         before = self.memory.total_bytes()
@@ -134,11 +138,12 @@ def pool_numbers(pointer):
     pool, numbers = ctypes.c_void_p(), []
     if cuda.cuPointerGetAttribute(ctypes.byref(pool), 17, ctypes.c_uint64(pointer)) or not pool:
         raise RuntimeError("memory that is in no pool")
-    for attribute in (7, 5, 6):     # used, reserved, highest reserved
+    for attribute in (7, 5, 6):     # used, reserved, most ever reserved
         value = ctypes.c_uint64()
         cuda.cuMemPoolGetAttribute(pool, attribute, ctypes.byref(value))
         numbers.append(value.value)
-    return numbers
+    used, reserved, highest = numbers
+    return used, reserved, reserved - used, highest
 
 
 # ---- the model ----
@@ -221,9 +226,9 @@ class Pipeline:
         self.gobject.g_signal_connect_data(element, signal, callback, None, None, 0)
 
     def on_collect(self, _guard, _device, _data):
-        allocated, reserved, _ = self.library.numbers()
+        allocated, reserved, releasable, _ = self.library.numbers()
         text = (f"stats, allocated=(guint64){allocated}, reserved=(guint64){reserved}, "
-                f"releasable=(guint64){reserved - allocated};")
+                f"releasable=(guint64){releasable};")
         return self.gst.gst_structure_from_string(text.encode(), None)
 
     def on_trim(self, _guard, _device, _data):
@@ -250,7 +255,7 @@ class Pipeline:
         except self.library.out_of_memory:
             pass
         else:
-            allocated, reserved, _ = self.library.numbers()
+            allocated, reserved, _, _ = self.library.numbers()
             self.slack += (reserved - allocated) / max(reserved, 1)
             self.batches += 1
             self.tokens += n * length
@@ -264,22 +269,25 @@ class Pipeline:
 
     def run(self):
         bus = ctypes.c_void_p(self.gst.gst_element_get_bus(self.pipeline))
+        message = ctypes.c_void_p()
         start = time.monotonic()
         self.gst.gst_element_set_state(self.pipeline, 4)
-        while True:     # short waits, so that an interrupt gets in
-            message = self.gst.gst_bus_timed_pop_filtered(
-                bus, ctypes.c_uint64(500_000_000), 1 << 0 | 1 << 1)
-            if message:
-                break
+        while not message:      # short waits, so that an interrupt gets in
+            message = ctypes.c_void_p(self.gst.gst_bus_timed_pop_filtered(
+                bus, ctypes.c_uint64(500_000_000), 1 << 0 | 1 << 1))    # EOS or an error
         self.library.synchronize()
         seconds = time.monotonic() - start
         self.gst.gst_element_set_state(self.pipeline, 1)
-        details = self.gst.gst_message_get_structure(ctypes.c_void_p(message))   # EOS: none
+        details = ctypes.c_void_p(self.gst.gst_message_get_structure(message))  # EOS: none
+        if details and not self.error:
+            text = self.gst.gst_structure_to_string(details)
+            self.error = RuntimeError(ctypes.string_at(text).decode())
+        self.gst.gst_mini_object_unref(message)
+        for item in (bus, self.sink, self.guard, self.pipeline):
+            if item:
+                self.gst.gst_object_unref(item)
         if self.error:
             raise self.error
-        if details:
-            text = self.gst.gst_structure_to_string(ctypes.c_void_p(details))
-            sys.exit(ctypes.string_at(text).decode())
         return seconds
 
 
@@ -289,7 +297,7 @@ def run_mode(mode):
         write_trace(file)
         pipeline = Pipeline(library, Model(library), mode, file.name)
         seconds = pipeline.run()
-    _, _, highest = library.numbers()
+    highest = library.numbers()[3]
     print(f"| {library.name}, {TITLES[mode]}: highest reserved, mean slack, trims, OOMs, records "
           f"lost, slots a second | {highest / GIB:.2f} GiB, "
           f"{pipeline.slack / max(pipeline.batches, 1):.3f}, {pipeline.trims}, {pipeline.ooms}, "
