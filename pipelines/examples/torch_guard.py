@@ -100,7 +100,7 @@ class CupyProvider(GObject.Object, GstSeq.MemoryProvider):
 
 
 def is_out_of_memory(torch, error):
-    """Out of device memory and nothing worse: what the caches hold can be freed, and tried again."""
+    """Out of device memory and nothing worse: with emptied caches it may well work."""
     return (isinstance(error, torch.cuda.OutOfMemoryError)
             or "CUBLAS_STATUS_ALLOC_FAILED" in str(error))
 

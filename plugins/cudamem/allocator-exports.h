@@ -12,8 +12,8 @@ G_BEGIN_DECLS
 /* Four functions that libgstcudamem.so exports under these names, so that a library which takes its
  * device memory from C functions can be pointed at them. All come from one stream-ordered memory
  * pool a device, made at the first allocation. The pool is registered (pool-registry.h) as
- * "gst-seq", so each cudamemguard of the process counts it exactly and trims it, and the application
- * needs no code for that.
+ * "gst-seq", so each cudamemguard of the process counts it exactly and trims it, and the
+ * application needs no code for that.
  *
  *   PyTorch   torch.cuda.memory.change_current_allocator(torch.cuda.memory.CUDAPluggableAllocator(
  *                 path, "gst_seq_torch_malloc", "gst_seq_torch_free"))
@@ -29,9 +29,9 @@ G_BEGIN_DECLS
  * full, the pool gives back what it doesn't use and the allocation is tried once more. What fails
  * then, or without a driver, or in a forked child, gives NULL and one warning on stderr.
  *
- * NULL is all that a C function can say, and neither library looks at it: PyTorch (up to 2.9)
- * and CuPy (up to 14) make an array without memory of it, and the first kernel that
- * uses the array ends with CUDA_ERROR_ILLEGAL_ADDRESS, which nothing in the process recovers from.
+ * NULL is all that a C function can say, and neither library looks at it: PyTorch (up to 2.9) and
+ * CuPy (up to 14) make an array without memory of it, and the first kernel that uses the array ends
+ * with CUDA_ERROR_ILLEGAL_ADDRESS, which nothing in the process recovers from.
  * So where batches may outgrow the device and be replayed (cudamemguard, `report-oom`), stay with
  * PyTorch's own allocator and watch it with a provider (pipelines/examples/torch_guard.py). */
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """pipelines/examples/torch_guard.py with stand-ins for PyTorch and CuPy: what the guard is told,
-what a trim does, and that running out of memory loses no record. With an argument, the fake CUDA
-driver: batches in device memory. Skipped where PyGObject or GStreamer's own typelibs are missing."""
+what a trim does, and that running out of memory loses no record. With an argument, on the fake CUDA
+driver: batches in device memory. Skipped where PyGObject or GStreamer's typelibs are missing."""
 
 import ctypes
 import os
