@@ -98,25 +98,34 @@ seq_batch_row_length (const SeqBatchLimits * limits, guint32 longest)
   return MIN ((length + multiple - 1) / multiple * multiple, G_MAXUINT32);
 }
 
-/* Saturates, so that no batch can be made to look cheap. */
+/* Sizes saturate, so that no batch can be made to look cheap. */
+static guint64
+batch_slots (const SeqBatchLimits * limits, guint64 n, guint32 longest, guint64 tokens)
+{
+  guint64 slots;
+
+  if (limits->packed)
+    return tokens;
+  return g_uint64_checked_mul (&slots, n, seq_batch_row_length (limits, longest)) ? slots :
+      G_MAXUINT64;
+}
+
 static guint64
 batch_cost (const SeqBatchLimits * limits, guint64 n, guint32 longest, guint64 tokens,
     guint64 squares)
 {
-  guint64 length = seq_batch_row_length (limits, longest), cost;
+  guint64 slots = batch_slots (limits, n, longest, tokens), cost;
 
   switch (limits->cost) {
     case SEQ_BATCH_COST_TOKENS:
       return tokens;
     case SEQ_BATCH_COST_PADDED:
-      if (limits->packed)
-        return tokens;
-      return g_uint64_checked_mul (&cost, n, length) ? cost : G_MAXUINT64;
+      return slots;
     case SEQ_BATCH_COST_QUADRATIC:
       if (limits->packed)
         return squares;
-      return g_uint64_checked_mul (&cost, n, length) && g_uint64_checked_mul (&cost, cost, length) ?
-          cost : G_MAXUINT64;
+      return g_uint64_checked_mul (&cost, slots, seq_batch_row_length (limits, longest)) ? cost :
+          G_MAXUINT64;
   }
   return tokens;
 }
@@ -125,6 +134,8 @@ static gboolean
 fits (const SeqBatchLimits * limits, guint64 n, guint32 longest, guint64 tokens, guint64 squares)
 {
   if (limits->max_rows > 0 && n > limits->max_rows)
+    return FALSE;
+  if (limits->max_slots > 0 && batch_slots (limits, n, longest, tokens) > limits->max_slots)
     return FALSE;
   return limits->max_cost == 0 ||
       batch_cost (limits, n, longest, tokens, squares) <= limits->max_cost;

@@ -2,16 +2,32 @@
 /**
  * SECTION:element-cudamemguard
  * @title: cudamemguard
- * @short_description: watches GPU memory while batches pass
+ * @short_description: watches GPU memory while batches pass, and gets them through when it is short
  *
  * Stands directly before the consumer of batches, with no queue between, passes every buffer on as
  * it is, and counts. When a batch is done, that is when the consumer has returned, it may sample
- * the memory, trim caches (every `interval` batches) and say so in an element message
- * `cuda-memguard`.
+ * the memory, trim caches (every `interval` batches, or when it pays) and say so in an element
+ * message `cuda-memguard`.
  *
- * What it knows of the memory, it knows from the application: from objects that implement
+ * What it knows of the memory, it knows, best first: from objects that implement
  * #GstSeqMemoryProvider (action signal `add-provider`) and from the signals `collect-stats` and
- * `trim-request`. Without them it counts, and a trim has nobody to ask.
+ * `trim-request`; from memory pools of the CUDA driver, those of the action signal `add-pool` and
+ * the device's own; and from the driver. Without a driver it goes by the first. It never makes a
+ * CUDA context.
+ *
+ * ## Out of memory
+ *
+ * A consumer that runs out of device memory says so in one of three ways, and must have emitted
+ * nothing for the buffer: it returns %GST_FLOW_CUSTOM_ERROR_1 from its chain function; or it sends
+ * a custom upstream event named `cuda-oom` while it has the buffer; or the application calls the
+ * action signal `report-oom` meanwhile. The guard then waits for the device, trims and pushes the
+ * batch again; if that fails, too, it pushes halves of it (gst_seq_batch_split()), in order, down
+ * to single records, and has `seqbatch` make smaller batches (event `batch-budget`). What does not
+ * fit on its own ends as `on-oom` says.
+ *
+ * To be able to push a buffer again, the guard keeps a reference to it meanwhile. So the consumer
+ * has a buffer that is not writable: one that works in place gets a copy from
+ * gst_buffer_make_writable().
  *
  * ## Example
  * |[
@@ -23,25 +39,8 @@
 #include "device-id.h"
 #include "guard-segments.h"
 
-GST_DEBUG_CATEGORY_STATIC (cuda_mem_guard_debug);
+GST_DEBUG_CATEGORY (cuda_mem_guard_debug);
 #define GST_CAT_DEFAULT cuda_mem_guard_debug
-
-#define DEFAULT_DEVICE_ID -1
-#define DEFAULT_INTERVAL 100
-#define DEFAULT_STATS_INTERVAL 1000
-#define DEFAULT_TRACK FALSE
-#define DEFAULT_EXPANDABLE_SEGMENTS FALSE
-
-enum
-{
-  PROP_0,
-  PROP_DEVICE_ID,
-  PROP_INTERVAL,
-  PROP_STATS_INTERVAL,
-  PROP_TRACK,
-  PROP_EXPANDABLE_SEGMENTS,
-  PROP_STATS,
-};
 
 static guint collect_stats_signal;
 static guint trim_request_signal;
@@ -56,150 +55,52 @@ G_DEFINE_TYPE_WITH_CODE (GstCudaMemGuard, gst_cuda_mem_guard, GST_TYPE_ELEMENT,
     GST_DEBUG_CATEGORY_INIT (cuda_mem_guard_debug, "cudamemguard", 0, "Watch over GPU memory"))
 GST_ELEMENT_REGISTER_DEFINE (cudamemguard, "cudamemguard", GST_RANK_NONE, GST_TYPE_CUDA_MEM_GUARD)
 
-/* ---- samples, trims and messages ---- */
-
-gboolean
-cuda_mem_guard_refresh (GstCudaMemGuard * self, GuardSample * sample)
-{
-  GstClockTime start = gst_util_get_timestamp ();
-  gboolean fresh;
-  gint device;
-
-  GST_OBJECT_LOCK (self);
-  device = self->device;
-  GST_OBJECT_UNLOCK (self);
-
-  fresh = guard_sources_sample (&self->sources, device, sample);
-
-  GST_OBJECT_LOCK (self);
-  if (fresh)
-    guard_stats_take_sample (&self->stats, sample, start, gst_util_get_timestamp ());
-  else
-    *sample = self->stats.sample;
-  GST_OBJECT_UNLOCK (self);
-  return fresh;
-}
-
-static void
-post (GstCudaMemGuard * self, const gchar * event, const GuardTrim * trim, gboolean totals)
-{
-  GstStructure *structure;
-
-  GST_OBJECT_LOCK (self);
-  self->stats.said_at = gst_util_get_timestamp ();
-  structure = guard_stats_to_structure (&self->stats, self->device, event, trim, totals);
-  if (trim != NULL)
-    self->stats.trimmed_at = self->stats.batches;
-  GST_OBJECT_UNLOCK (self);
-
-  gst_element_post_message (GST_ELEMENT (self),
-      gst_message_new_element (GST_OBJECT (self), structure));
-}
+/* ---- messages ---- */
 
 GstStructure *
-cuda_mem_guard_stats (GstCudaMemGuard * self)
+cuda_mem_guard_describe (GstCudaMemGuard * self, const gchar * event, const GuardTrim * trim,
+    gboolean totals)
 {
   GstStructure *structure;
 
   GST_OBJECT_LOCK (self);
-  structure = guard_stats_to_structure (&self->stats, self->device, "stats", NULL, TRUE);
+  structure = guard_stats_to_structure (&self->stats, self->device, event, trim, totals);
   GST_OBJECT_UNLOCK (self);
   return structure;
 }
 
-guint64
-cuda_mem_guard_trim (GstCudaMemGuard * self)
+void
+cuda_mem_guard_post (GstCudaMemGuard * self, GstStructure * structure)
 {
-  GuardSample before, after;
-  GuardTrim trim;
-  GstClockTime start;
-  gint device;
-
-  if (!cuda_mem_guard_refresh (self, &before))
-    return 0;
-
   GST_OBJECT_LOCK (self);
-  device = self->device;
+  self->stats.said_at = gst_util_get_timestamp ();
   GST_OBJECT_UNLOCK (self);
-
-  start = gst_util_get_timestamp ();
-  trim.freed = guard_sources_trim (&self->sources, device);
-  trim.time = gst_util_get_timestamp () - start;
-  cuda_mem_guard_refresh (self, &after);
-
-  if (trim.freed == GST_SEQ_MEMORY_UNKNOWN && before.memory.reserved != GST_SEQ_MEMORY_UNKNOWN
-      && after.memory.reserved != GST_SEQ_MEMORY_UNKNOWN)
-    trim.freed = before.memory.reserved > after.memory.reserved
-        ? before.memory.reserved - after.memory.reserved : 0;
-
-  GST_OBJECT_LOCK (self);
-  guard_stats_take_trim (&self->stats, &trim);
-  GST_OBJECT_UNLOCK (self);
-  post (self, "trim", &trim, FALSE);
-  return trim.freed == GST_SEQ_MEMORY_UNKNOWN ? 0 : trim.freed;
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_element (GST_OBJECT (self), structure));
 }
 
 /* ---- streaming ---- */
-
-/* What is due when the consumer is done with batch @n */
-static void
-after_batch (GstCudaMemGuard * self, guint64 n)
-{
-  GstClockTime now = gst_util_get_timestamp ();
-  GstClockTime stats_interval;
-  gboolean sample_due, message_due;
-  GuardSample sample;
-  gint interval;
-
-  GST_OBJECT_LOCK (self);
-  interval = self->interval;
-  stats_interval = self->stats_interval * GST_MSECOND;
-  sample_due = guard_stats_sample_due (&self->stats, now, stats_interval);
-  message_due = guard_stats_message_due (&self->stats, now, stats_interval);
-  GST_OBJECT_UNLOCK (self);
-
-  if (gst_seq_should_clear (n, interval)) {
-    cuda_mem_guard_trim (self);
-    return;
-  }
-  if (sample_due)
-    cuda_mem_guard_refresh (self, &sample);
-  if (message_due)
-    post (self, "stats", NULL, FALSE);
-}
-
-static GstFlowReturn
-push_tracked (GstCudaMemGuard * self, GstBuffer * buffer)
-{
-  GuardSample before, after;
-  GstFlowReturn flow;
-
-  cuda_mem_guard_refresh (self, &before);
-  flow = gst_pad_push (self->srcpad, buffer);
-  cuda_mem_guard_refresh (self, &after);
-
-  GST_OBJECT_LOCK (self);
-  guard_stats_take_change (&self->stats, &before, &after);
-  GST_OBJECT_UNLOCK (self);
-  return flow;
-}
 
 static GstFlowReturn
 gst_cuda_mem_guard_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 {
   GstCudaMemGuard *self = GST_CUDA_MEM_GUARD (parent);
   GstFlowReturn flow;
-  gboolean track;
   guint64 n;
+
+  if (self->find_pool)
+    guard_device_find_pool (&self->gpu, buffer);
+  self->find_pool = FALSE;
+  cuda_mem_guard_before_batch (self, buffer);
 
   GST_OBJECT_LOCK (self);
   n = guard_stats_count (&self->stats, buffer);
-  track = self->track;
   GST_OBJECT_UNLOCK (self);
-
-  flow = track ? push_tracked (self, buffer) : gst_pad_push (self->srcpad, buffer);
+  flow = cuda_mem_guard_push (self, buffer);
   if (flow == GST_FLOW_OK)
-    after_batch (self, n);
+    cuda_mem_guard_after_batch (self, n);
+  if (flow == GST_FLOW_OK && cuda_mem_guard_is_lost (self))
+    flow = GST_FLOW_ERROR;
   return flow;
 }
 
@@ -221,8 +122,8 @@ chain_one_of_list (GstBuffer ** buffer, guint index, gpointer data)
   return walk->flow == GST_FLOW_OK;
 }
 
-/* Each buffer of a list is a batch of its own. They are taken out of the list, so that downstream
- * gets them as writable as they came. */
+/* Each buffer of a list is a batch of its own. They are taken out of the list, so that none has
+ * more references than it came with. */
 static GstFlowReturn
 gst_cuda_mem_guard_chain_list (GstPad * pad, GstObject * parent, GstBufferList * list)
 {
@@ -240,123 +141,86 @@ gst_cuda_mem_guard_sink_event (GstPad * pad, GstObject * parent, GstEvent * even
   GstCudaMemGuard *self = GST_CUDA_MEM_GUARD (parent);
   GuardSample sample;
 
-  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS) {
-    /* first the message: an application may quit at EOS */
-    cuda_mem_guard_refresh (self, &sample);
-    post (self, "eos", NULL, TRUE);
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_CAPS:
+      self->find_pool = TRUE;
+      break;
+    case GST_EVENT_EOS:
+      /* first the message: an application may quit at EOS */
+      cuda_mem_guard_refresh (self, &sample);
+      cuda_mem_guard_post (self, cuda_mem_guard_describe (self, "eos", NULL, TRUE));
+      break;
+    default:
+      break;
   }
   return gst_pad_event_default (pad, parent, event);
+}
+
+static gboolean
+gst_cuda_mem_guard_src_event (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  if (GST_EVENT_TYPE (event) != GST_EVENT_CUSTOM_UPSTREAM || !gst_event_has_name (event, "cuda-oom"))
+    return gst_pad_event_default (pad, parent, event);
+  cuda_mem_guard_report_oom (GST_CUDA_MEM_GUARD (parent));
+  gst_event_unref (event);
+  return TRUE;
+}
+
+/* ---- states ---- */
+
+static void
+open_device (GstCudaMemGuard * self)
+{
+  gboolean expand;
+  gint device;
+
+  GST_OBJECT_LOCK (self);
+  self->device = cudamem_resolve_device_id (GST_ELEMENT (self), self->settings.device_id);
+  device = self->device;
+  expand = self->settings.expandable_segments;
+  GST_OBJECT_UNLOCK (self);
+  if (expand)
+    guard_expand_segments (GST_ELEMENT (self));
+  guard_device_open (&self->gpu, GST_ELEMENT (self), device);
+}
+
+static void
+reset (GstCudaMemGuard * self)
+{
+  GST_OBJECT_LOCK (self);
+  guard_stats_reset (&self->stats);
+  seq_trim_policy_init (&self->policy);
+  seq_batch_budget_init (&self->budget);
+  self->trim_put_off = self->pressed = FALSE;
+  GST_OBJECT_UNLOCK (self);
+  self->vain_replays = 0;
 }
 
 static GstStateChangeReturn
 gst_cuda_mem_guard_change_state (GstElement * element, GstStateChange transition)
 {
   GstCudaMemGuard *self = GST_CUDA_MEM_GUARD (element);
-  gboolean expand = FALSE;
   GstStateChangeReturn ret;
 
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY) {
-    GST_OBJECT_LOCK (self);
-    self->device = cudamem_resolve_device_id (element, self->device_id);
-    expand = self->expandable_segments;
-    GST_OBJECT_UNLOCK (self);
-    if (expand)
-      guard_expand_segments (element);
-  }
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY)
+    open_device (self);
 
   ret = GST_ELEMENT_CLASS (gst_cuda_mem_guard_parent_class)->change_state (element, transition);
 
-  if (transition == GST_STATE_CHANGE_READY_TO_NULL) {
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    /* who makes the batches forgets the limit, too; what is known of memory still holds */
     GST_OBJECT_LOCK (self);
-    guard_stats_reset (&self->stats);
+    self->stats.budget = 0;
     GST_OBJECT_UNLOCK (self);
+  }
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL) {
+    guard_device_close (&self->gpu);
+    reset (self);
   }
   return ret;
 }
 
-/* ---- properties ---- */
-
-static void
-set_device_id (GstCudaMemGuard * self, gint device_id)
-{
-  gboolean running;
-
-  GST_OBJECT_LOCK (self);
-  running = GST_STATE (self) > GST_STATE_READY;
-  if (!running) {
-    self->device_id = device_id;
-    self->device = cudamem_resolve_device_id (GST_ELEMENT (self), device_id);
-  }
-  GST_OBJECT_UNLOCK (self);
-  if (running)
-    GST_WARNING_OBJECT (self, "device-id can be changed in NULL and READY only");
-}
-
-static void
-gst_cuda_mem_guard_set_property (GObject * object, guint id, const GValue * value,
-    GParamSpec * pspec)
-{
-  GstCudaMemGuard *self = GST_CUDA_MEM_GUARD (object);
-
-  if (id == PROP_DEVICE_ID) {
-    set_device_id (self, g_value_get_int (value));
-    return;
-  }
-
-  GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_INTERVAL:
-      self->interval = g_value_get_int (value);
-      break;
-    case PROP_STATS_INTERVAL:
-      self->stats_interval = g_value_get_uint (value);
-      break;
-    case PROP_TRACK:
-      self->track = g_value_get_boolean (value);
-      break;
-    case PROP_EXPANDABLE_SEGMENTS:
-      self->expandable_segments = g_value_get_boolean (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
-  GST_OBJECT_UNLOCK (self);
-}
-
-static void
-gst_cuda_mem_guard_get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
-{
-  GstCudaMemGuard *self = GST_CUDA_MEM_GUARD (object);
-
-  if (id == PROP_STATS) {
-    g_value_take_boxed (value, cuda_mem_guard_stats (self));
-    return;
-  }
-
-  GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_DEVICE_ID:
-      g_value_set_int (value, self->device_id);
-      break;
-    case PROP_INTERVAL:
-      g_value_set_int (value, self->interval);
-      break;
-    case PROP_STATS_INTERVAL:
-      g_value_set_uint (value, self->stats_interval);
-      break;
-    case PROP_TRACK:
-      g_value_set_boolean (value, self->track);
-      break;
-    case PROP_EXPANDABLE_SEGMENTS:
-      g_value_set_boolean (value, self->expandable_segments);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
-  GST_OBJECT_UNLOCK (self);
-}
+/* ---- object ---- */
 
 static void
 gst_cuda_mem_guard_finalize (GObject * object)
@@ -364,43 +228,8 @@ gst_cuda_mem_guard_finalize (GObject * object)
   GstCudaMemGuard *self = GST_CUDA_MEM_GUARD (object);
 
   guard_sources_clear (&self->sources);
+  guard_device_clear (&self->gpu);
   G_OBJECT_CLASS (gst_cuda_mem_guard_parent_class)->finalize (object);
-}
-
-static void
-install_properties (GObjectClass * object_class)
-{
-  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS;
-
-  g_object_class_install_property (object_class, PROP_DEVICE_ID, cudamem_device_id_param_spec ());
-  g_object_class_install_property (object_class, PROP_INTERVAL,
-      g_param_spec_int ("interval", "Trim interval",
-          "Batches from one trim of the caches to the next, the first after this many. "
-          "0 and less = never",
-          G_MININT, G_MAXINT, DEFAULT_INTERVAL, flags | GST_PARAM_MUTABLE_PLAYING));
-  g_object_class_install_property (object_class, PROP_STATS_INTERVAL,
-      g_param_spec_uint ("stats-interval", "Interval of messages",
-          "Milliseconds without a message after which the next batch posts one with event=stats. "
-          "0 = messages at trims and EOS only",
-          0, G_MAXUINT, DEFAULT_STATS_INTERVAL, flags | GST_PARAM_MUTABLE_PLAYING));
-  g_object_class_install_property (object_class, PROP_TRACK,
-      g_param_spec_boolean ("track", "Track",
-          "Report by how many bytes each batch changed allocated and reserved memory. Costs two "
-          "samples a batch, however slow the sources are; without it samples take 1 % of the time "
-          "at most, but are taken at least once a stats-interval",
-          DEFAULT_TRACK, flags | GST_PARAM_MUTABLE_PLAYING));
-  g_object_class_install_property (object_class, PROP_EXPANDABLE_SEGMENTS,
-      g_param_spec_boolean ("expandable-segments", "Expandable segments",
-          "When going to READY, add expandable_segments:True to PYTORCH_ALLOC_CONF and "
-          "PYTORCH_CUDA_ALLOC_CONF in the environment of this process, once. To be used before "
-          "PyTorch is loaded and before other threads read the environment",
-          DEFAULT_EXPANDABLE_SEGMENTS, flags | GST_PARAM_MUTABLE_READY));
-  g_object_class_install_property (object_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-          "Since NULL: the fields of the message cuda-memguard from the last sample, and totals. "
-          "Sizes in bytes, times in ns; what is unknown is left out. sample-every: batches from "
-          "the last sample but one to the last",
-          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 
 static void
@@ -409,11 +238,9 @@ gst_cuda_mem_guard_class_init (GstCudaMemGuardClass * klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
 
-  object_class->set_property = gst_cuda_mem_guard_set_property;
-  object_class->get_property = gst_cuda_mem_guard_get_property;
   object_class->finalize = gst_cuda_mem_guard_finalize;
   element_class->change_state = gst_cuda_mem_guard_change_state;
-  install_properties (object_class);
+  cuda_mem_guard_install_properties (object_class);
   guard_sources_install_signals (object_class, &collect_stats_signal, &trim_request_signal);
   cuda_mem_guard_install_actions (element_class);
 
@@ -428,13 +255,10 @@ gst_cuda_mem_guard_init (GstCudaMemGuard * self)
 {
   guard_sources_init (&self->sources, GST_ELEMENT (self), collect_stats_signal,
       trim_request_signal);
-  guard_stats_reset (&self->stats);
-  self->device_id = DEFAULT_DEVICE_ID;
-  self->device = cudamem_resolve_device_id (GST_ELEMENT (self), DEFAULT_DEVICE_ID);
-  self->interval = DEFAULT_INTERVAL;
-  self->stats_interval = DEFAULT_STATS_INTERVAL;
-  self->track = DEFAULT_TRACK;
-  self->expandable_segments = DEFAULT_EXPANDABLE_SEGMENTS;
+  guard_device_init (&self->gpu);
+  cuda_mem_guard_init_settings (&self->settings);
+  self->device = cudamem_resolve_device_id (GST_ELEMENT (self), self->settings.device_id);
+  reset (self);
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
   gst_pad_set_chain_function (self->sinkpad, gst_cuda_mem_guard_chain);
@@ -445,6 +269,7 @@ gst_cuda_mem_guard_init (GstCudaMemGuard * self)
   gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
 
   self->srcpad = gst_pad_new_from_static_template (&src_template, "src");
+  gst_pad_set_event_function (self->srcpad, gst_cuda_mem_guard_src_event);
   GST_PAD_SET_PROXY_CAPS (self->srcpad);
   gst_element_add_pad (GST_ELEMENT (self), self->srcpad);
 }

@@ -3,6 +3,8 @@
  * any state. */
 #include "gstcudamemguard-private.h"
 
+#include "pool-registry.h"
+
 static void
 add_provider (GstCudaMemGuard * self, GstSeqMemoryProvider * provider)
 {
@@ -23,13 +25,55 @@ remove_provider (GstCudaMemGuard * self, GstSeqMemoryProvider * provider)
     GST_WARNING_OBJECT (self, "no such provider: %p", (gpointer) provider);
 }
 
+static void
+add_pool (GstCudaMemGuard * self, guint64 handle)
+{
+  gint device;
+
+  GST_OBJECT_LOCK (self);
+  device = self->device;
+  GST_OBJECT_UNLOCK (self);
+  if (handle == 0 || !cuda_pool_register ((CUmemoryPool) GSIZE_TO_POINTER (handle), device, "pool"))
+    GST_WARNING_OBJECT (self, "pool %#" G_GINT64_MODIFIER "x is none, or is there already", handle);
+}
+
+static void
+remove_pool (GstCudaMemGuard * self, guint64 handle)
+{
+  if (!cuda_pool_unregister ((CUmemoryPool) GSIZE_TO_POINTER (handle)))
+    GST_WARNING_OBJECT (self, "no such pool: %#" G_GINT64_MODIFIER "x", handle);
+}
+
+static void
+add_stream (GstCudaMemGuard * self, guint64 handle)
+{
+  if (!guard_device_add_stream (&self->gpu, (CUstream) GSIZE_TO_POINTER (handle)))
+    GST_WARNING_OBJECT (self, "stream %#" G_GINT64_MODIFIER "x is there already", handle);
+}
+
+static void
+remove_stream (GstCudaMemGuard * self, guint64 handle)
+{
+  if (!guard_device_remove_stream (&self->gpu, (CUstream) GSIZE_TO_POINTER (handle)))
+    GST_WARNING_OBJECT (self, "no such stream: %#" G_GINT64_MODIFIER "x", handle);
+}
+
+static guint64
+trim (GstCudaMemGuard * self)
+{
+  guint64 freed;
+
+  cuda_mem_guard_trim (self, FALSE, &freed);
+  return freed == GST_SEQ_MEMORY_UNKNOWN ? 0 : freed;
+}
+
 static GstStructure *
 query_stats (GstCudaMemGuard * self)
 {
   GuardSample sample;
 
   cuda_mem_guard_refresh (self, &sample);
-  return cuda_mem_guard_stats (self);
+  return cuda_mem_guard_describe (self, "stats", NULL, TRUE);
 }
 
 static void
@@ -42,6 +86,7 @@ reset_peak (GstCudaMemGuard * self)
   device = self->device;
   GST_OBJECT_UNLOCK (self);
   guard_sources_reset_peak (&self->sources, device);
+  guard_device_reset_peak (&self->gpu);
 
   GST_OBJECT_LOCK (self);
   guard_stats_reset_peak (&self->stats);
@@ -127,14 +172,65 @@ cuda_mem_guard_install_actions (GstElementClass * klass)
       GST_TYPE_SEQ_MEMORY_PROVIDER);
 
   /**
+   * GstCudaMemGuard::add-pool:
+   * @guard: the element
+   * @handle: a `CUmemoryPool` of the guard's device
+   *
+   * Watches and trims a memory pool of the application, from all guards of the device. It must be
+   * removed before it is destroyed.
+   */
+  install (klass, "add-pool", G_CALLBACK (add_pool), G_TYPE_NONE, 1, G_TYPE_UINT64);
+
+  /**
+   * GstCudaMemGuard::remove-pool:
+   * @guard: the element
+   * @handle: one that was added
+   *
+   * A call that is going on in another thread is finished first.
+   */
+  install (klass, "remove-pool", G_CALLBACK (remove_pool), G_TYPE_NONE, 1, G_TYPE_UINT64);
+
+  /**
+   * GstCudaMemGuard::add-stream:
+   * @guard: the element
+   * @handle: a `CUstream` in the primary context of the guard's device
+   *
+   * A stream that the application captures CUDA graphs from. Trims wait until no such capture is
+   * going on; those of the legacy stream are seen without this. It must be removed before it is
+   * destroyed.
+   */
+  install (klass, "add-stream", G_CALLBACK (add_stream), G_TYPE_NONE, 1, G_TYPE_UINT64);
+
+  /**
+   * GstCudaMemGuard::remove-stream:
+   * @guard: the element
+   * @handle: one that was added
+   */
+  install (klass, "remove-stream", G_CALLBACK (remove_stream), G_TYPE_NONE, 1, G_TYPE_UINT64);
+
+  /**
    * GstCudaMemGuard::trim:
    * @guard: the element
    *
-   * Trims now, whatever `interval` says, and posts a message.
+   * Trims now, whatever `interval` says, and posts a message; while a CUDA graph is captured, after
+   * the next batch.
    *
    * Returns: the bytes given back to the device; 0 also where no source knows
    */
-  install (klass, "trim", G_CALLBACK (cuda_mem_guard_trim), G_TYPE_UINT64, 0);
+  install (klass, "trim", G_CALLBACK (trim), G_TYPE_UINT64, 0);
+
+  /**
+   * GstCudaMemGuard::report-oom:
+   * @guard: the element
+   *
+   * The consumer is out of device memory. While a batch is downstream this says that it is that
+   * batch that failed, that nothing came of it, and that the consumer is ready for it to come
+   * again, in whole or in pieces, when it has returned. Otherwise caches are trimmed and smaller
+   * batches asked for.
+   *
+   * Returns: whether a batch is downstream, which will be tried again
+   */
+  install (klass, "report-oom", G_CALLBACK (cuda_mem_guard_report_oom), G_TYPE_BOOLEAN, 0);
 
   /**
    * GstCudaMemGuard::query-stats:

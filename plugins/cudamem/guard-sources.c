@@ -117,12 +117,13 @@ void
 guard_sample_init (GuardSample * sample)
 {
   gst_seq_memory_stats_init (&sample->memory);
+  sample->from_pools = FALSE;
   g_strlcpy (sample->source, "none", sizeof (sample->source));
 }
 
 /* What is unknown stays unknown only until one of the sources knows it */
-static guint64
-sum_known (guint64 a, guint64 b)
+guint64
+guard_sum_known (guint64 a, guint64 b)
 {
   if (a == GST_SEQ_MEMORY_UNKNOWN)
     return b;
@@ -131,15 +132,15 @@ sum_known (guint64 a, guint64 b)
   return b < GST_SEQ_MEMORY_UNKNOWN - 1 - a ? a + b : GST_SEQ_MEMORY_UNKNOWN - 1;
 }
 
-static void
-add_to_sample (GuardSample * sample, const gchar * name, const GstSeqMemoryStats * memory)
+void
+guard_sample_add (GuardSample * sample, const gchar * name, const GstSeqMemoryStats * memory)
 {
   GstSeqMemoryStats *sum = &sample->memory;
 
-  sum->allocated = sum_known (sum->allocated, memory->allocated);
-  sum->reserved = sum_known (sum->reserved, memory->reserved);
-  sum->peak = sum_known (sum->peak, memory->peak);
-  sum->releasable = sum_known (sum->releasable, memory->releasable);
+  sum->allocated = guard_sum_known (sum->allocated, memory->allocated);
+  sum->reserved = guard_sum_known (sum->reserved, memory->reserved);
+  sum->peak = guard_sum_known (sum->peak, memory->peak);
+  sum->releasable = guard_sum_known (sum->releasable, memory->releasable);
   /* all see the same device, and unknown is the largest of all numbers */
   sum->free = MIN (sum->free, memory->free);
   sum->total = MIN (sum->total, memory->total);
@@ -191,7 +192,7 @@ collect_by_signal (GuardSources * sources, gint device, GuardSample * sample)
   memory.free = field_as_size (filled, "free");
   memory.total = field_as_size (filled, "total");
   gst_structure_free (filled);
-  add_to_sample (sample, "signal", &memory);
+  guard_sample_add (sample, "signal", &memory);
 }
 
 gboolean
@@ -212,7 +213,7 @@ guard_sources_sample (GuardSources * sources, gint device, GuardSample * sample)
 
     g_mutex_lock (&sources->call_lock);
     if (gst_seq_memory_provider_query (provider, device, &memory))
-      add_to_sample (sample, gst_seq_memory_provider_get_name (provider), &memory);
+      guard_sample_add (sample, gst_seq_memory_provider_get_name (provider), &memory);
     g_mutex_unlock (&sources->call_lock);
   }
   g_ptr_array_unref (providers);
@@ -239,7 +240,7 @@ guard_sources_trim (GuardSources * sources, gint device)
   providers = ref_providers (sources);
   for (i = 0; i < providers->len; i++) {
     g_mutex_lock (&sources->call_lock);
-    freed = sum_known (freed,
+    freed = guard_sum_known (freed,
         gst_seq_memory_provider_trim (g_ptr_array_index (providers, i), device));
     g_mutex_unlock (&sources->call_lock);
   }
@@ -247,7 +248,7 @@ guard_sources_trim (GuardSources * sources, gint device)
 
   if (has_handler (sources, sources->trim_signal)) {
     g_signal_emit (sources->element, sources->trim_signal, 0, device, &by_signal);
-    freed = sum_known (freed, by_signal);
+    freed = guard_sum_known (freed, by_signal);
   }
   leave (before);
   return freed;
@@ -289,7 +290,7 @@ sum_of_bytes (GSignalInvocationHint * hint, GValue * accu, const GValue * handle
   guint64 freed = g_value_get_uint64 (handler);
 
   /* the first handler finds 0 there, which must not make an unknown number known */
-  g_value_set_uint64 (accu, sum == 0 ? freed : sum_known (sum, freed));
+  g_value_set_uint64 (accu, sum == 0 ? freed : guard_sum_known (sum, freed));
   return TRUE;
 }
 

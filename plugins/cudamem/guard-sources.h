@@ -27,6 +27,7 @@ typedef struct
 typedef struct
 {
   GstSeqMemoryStats memory;     /* sums over the sources; free and total: the smallest */
+  gboolean from_pools;          /* pools told reserved and allocated, as nobody else did */
   gchar source[GUARD_SOURCE_NAME_SIZE]; /* names of those that answered, with +, or "none" */
 } GuardSample;
 
@@ -45,6 +46,12 @@ gboolean guard_sources_remove (GuardSources * sources, GstSeqMemoryProvider * pr
 gboolean guard_sources_exist (GuardSources * sources);
 
 void guard_sample_init (GuardSample * sample);
+
+/* Adds what one source knows */
+void guard_sample_add (GuardSample * sample, const gchar * name, const GstSeqMemoryStats * memory);
+
+/* The sum of two sizes, of which one that is unknown counts for nothing */
+guint64 guard_sum_known (guint64 a, guint64 b);
 
 /* FALSE, with @sample untouched, when the caller is called by a source itself */
 gboolean guard_sources_sample (GuardSources * sources, gint device, GuardSample * sample);

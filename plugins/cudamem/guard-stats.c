@@ -10,6 +10,7 @@ guard_stats_reset (GuardStats * stats)
   *stats = (GuardStats) {
     .said_at = GST_CLOCK_TIME_NONE,
     .sampled_at = GST_CLOCK_TIME_NONE,
+    .stranded = GST_SEQ_MEMORY_UNKNOWN,
   };
   guard_sample_init (&stats->sample);
 }
@@ -46,6 +47,7 @@ guard_stats_take_sample (GuardStats * stats, const GuardSample * sample, GstCloc
   if (stats->batches > stats->sampled_batch)
     stats->sample_every = stats->batches - stats->sampled_batch;
   stats->sampled_batch = stats->batches;
+  stats->slots_since_sample = 0;
 
   if (sample->memory.allocated != GST_SEQ_MEMORY_UNKNOWN)
     stats->peak = MAX (stats->peak, sample->memory.allocated);
@@ -58,6 +60,7 @@ guard_stats_take_trim (GuardStats * stats, const GuardTrim * trim)
 {
   stats->trims++;
   stats->trim_time += trim->time;
+  stats->stranded = trim->stranded;
   if (trim->freed != GST_SEQ_MEMORY_UNKNOWN)
     stats->freed += trim->freed;
 }
@@ -133,6 +136,22 @@ set_known (GstStructure * structure, const gchar * name, guint64 value)
     gst_structure_set (structure, name, G_TYPE_UINT64, value, NULL);
 }
 
+/* What is neither in use nor could be given back. Of pools only a trim tells. */
+static guint64
+stranded (const GuardStats * stats)
+{
+  const GstSeqMemoryStats *memory = &stats->sample.memory;
+  guint64 used;
+
+  if (stats->sample.from_pools)
+    return stats->stranded;
+  if (memory->reserved == GST_SEQ_MEMORY_UNKNOWN || memory->allocated == GST_SEQ_MEMORY_UNKNOWN
+      || memory->releasable == GST_SEQ_MEMORY_UNKNOWN)
+    return GST_SEQ_MEMORY_UNKNOWN;
+  used = guard_sum_known (memory->allocated, memory->releasable);
+  return memory->reserved > used ? memory->reserved - used : 0;
+}
+
 static void
 add_memory (const GuardStats * stats, GstStructure * structure)
 {
@@ -146,6 +165,7 @@ add_memory (const GuardStats * stats, GstStructure * structure)
   set_known (structure, "free", memory->free);
   set_known (structure, "total", memory->total);
   set_known (structure, "releasable", memory->releasable);
+  set_known (structure, "stranded", stranded (stats));
   if (stats->peak > 0)
     gst_structure_set (structure, "peak", G_TYPE_UINT64, stats->peak, NULL);
   if (!guard_sample_fragmentation (&stats->sample, &fragmentation))
@@ -180,7 +200,11 @@ guard_stats_to_structure (const GuardStats * stats, gint device, const gchar * e
       "device-id", G_TYPE_INT, device,
       "source", G_TYPE_STRING, stats->sample.source,
       "batches-since-trim", G_TYPE_UINT64, stats->batches - stats->trimmed_at,
-      "sample-every", G_TYPE_UINT64, stats->sample_every, NULL);
+      "sample-every", G_TYPE_UINT64, stats->sample_every,
+      "trims-deferred", G_TYPE_UINT64, stats->trims_deferred,
+      "ooms", G_TYPE_UINT64, stats->ooms, "replays", G_TYPE_UINT64, stats->replays,
+      "splits", G_TYPE_UINT64, stats->splits, "skipped", G_TYPE_UINT64, stats->skipped,
+      "budget-tokens", G_TYPE_UINT64, stats->budget, "budget-records", G_TYPE_UINT, 0, NULL);
 
   add_memory (stats, structure);
   add_change (&stats->change, structure);

@@ -22,6 +22,7 @@ typedef struct
 {
   guint64 freed;                /* GST_SEQ_MEMORY_UNKNOWN: nobody can tell */
   GstClockTime time;
+  guint64 stranded;             /* of pools: slack that it could not give back; or as `freed` */
 } GuardTrim;
 
 typedef struct
@@ -33,6 +34,15 @@ typedef struct
   guint64 freed;
   GstClockTime trim_time;
   guint64 trimmed_at;           /* batch of the last trim */
+  guint64 trims_deferred;       /* put off because a CUDA graph was being captured */
+  guint64 stranded;             /* after the last trim of pools; GST_SEQ_MEMORY_UNKNOWN */
+
+  guint64 ooms;                 /* pushes that ended for lack of device memory */
+  guint64 replays;              /* pushes of a batch, or of a half of it, after it had failed */
+  guint64 splits;
+  guint64 skipped;              /* records */
+  guint64 budget;               /* slots that were asked for upstream, 0 = no limit */
+
   guint last_records;           /* of the last batch; 0 when it has no GstSeqBatchMeta */
 
   GuardSample sample;
@@ -43,6 +53,7 @@ typedef struct
   GstClockTime sample_next;     /* not before, so that samples take 1 % of the time at most */
   guint64 sampled_batch;
   guint64 sample_every;         /* batches between the last two samples */
+  guint64 slots_since_sample;   /* of the largest batch since then, 0 = can't be told */
   GstClockTime said_at;         /* the last message, or the first batch */
 } GuardStats;
 

@@ -304,6 +304,40 @@ mapped_tensor_free (gpointer data)
 }
 
 /**
+ * gst_seq_batch_get_tensor_shape:
+ * @batch: a batch
+ * @index: which tensor
+ * @type: (out) (optional): type of the elements
+ * @rank: (out) (optional): number of dimensions
+ * @dims: (out caller-allocates) (array fixed-size=4) (optional): dimensions, outermost first; the
+ *     first @rank count, the others are 0
+ * @offset: (out) (optional): bytes from the start of memory @index of @batch to the elements
+ *
+ * Tells what gst_seq_batch_get_tensor_data() would give, without touching the memory: for device
+ * memory, which that function would download.
+ *
+ * Returns: %FALSE if there is no such tensor
+ */
+gboolean
+gst_seq_batch_get_tensor_shape (GstBuffer * batch, guint index, GstSeqTensorType * type,
+    guint * rank, guint32 dims[GST_SEQ_TENSOR_MAX_RANK], gsize * offset)
+{
+  GstSeqBatchMeta *meta = gst_buffer_get_seq_batch_meta (batch);
+
+  if (!meta || index >= meta->n_tensors)
+    return FALSE;
+  if (type)
+    *type = meta->tensors[index].type;
+  if (rank)
+    *rank = meta->tensors[index].rank;
+  if (dims)
+    memcpy (dims, meta->tensors[index].dims, sizeof meta->tensors[index].dims);
+  if (offset)
+    *offset = meta->tensors[index].offset;
+  return TRUE;
+}
+
+/**
  * gst_seq_batch_get_tensor_data:
  * @batch: a batch
  * @index: which tensor

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "batch-plan.h"
+
 /* A piece is a batch of its own: rows (or sequences) first … first + n of the whole, in memory of
  * its own, with headers and cu_seqlens that fit. */
 typedef struct
@@ -10,30 +12,48 @@ typedef struct
   const GstSeqBatchMeta *meta;
   guint first, n;
   guint64 first_token, n_tokens;        /* packed: range of tokens that the piece covers */
+  guint32 row_length;           /* padded: L of the piece, 0 = that of the whole */
 } Piece;
 
-/* byte range of tensor `t` that the piece takes, and the tensor's new outermost dimension */
-static gboolean
-piece_tensor_range (const Piece * piece, const GstSeqTensorInfo * t, gsize * skip, gsize * size,
-    guint32 * dim0)
+/* What a piece takes of a tensor: of each row (of a packed batch there is one) the first bytes */
+typedef struct
 {
-  gsize row = gst_seq_tensor_type_size (t->type);
-  guint64 first = piece->first_token, n = piece->n_tokens;
+  gsize skip;                   /* bytes before the first row */
+  gsize stride, take;           /* bytes of a row in the whole, and in the piece */
+  guint rows;
+} Part;
 
+/* FALSE if the piece can't be made of the tensor; else @info becomes the piece's tensor */
+static gboolean
+piece_tensor_part (const Piece * piece, GstSeqTensorInfo * info, Part * part)
+{
+  gsize element = gst_seq_tensor_type_size (info->type);
+  guint64 first = piece->first_token, n = piece->n_tokens;
+  guint32 length;
+
+  /* without a header the caps tell the one shape of all batches */
+  if (info->offset != GST_SEQ_TENSOR_HEADER_SIZE)
+    return FALSE;
   if (piece->meta->layout == GST_SEQ_LAYOUT_PADDED) {
-    for (guint i = 1; i < t->rank; i++)
-      row *= t->dims[i];
-    first = piece->first;
-    n = piece->n;
-  } else if (g_str_equal (t->name, "cu_seqlens")) {
+    length = piece->row_length > 0 ? piece->row_length : info->dims[1];
+    if (info->rank != 2 || length > info->dims[1] || piece->first + piece->n > info->dims[0])
+      return FALSE;
+    *part = (Part) { piece->first * info->dims[1] * element, info->dims[1] * element,
+        length * element, piece->n };
+    info->dims[0] = piece->n;
+    info->dims[1] = length;
+    return length > 0;
+  }
+  if (g_str_equal (info->name, "cu_seqlens")) {
     first = piece->first;
     n = piece->n + 1;
   }
-  *skip = first * row;
-  *size = n * row;
-  *dim0 = n;
   /* a tensor without elements can't be described, so a piece without tokens can't be made */
-  return t->rank > 0 && n > 0 && first + n <= t->dims[0];
+  if (info->rank != 1 || n == 0 || first + n > info->dims[0])
+    return FALSE;
+  *part = (Part) { first * element, n * element, n * element, 1 };
+  info->dims[0] = n;
+  return TRUE;
 }
 
 static GstMemory *
@@ -42,26 +62,24 @@ piece_copy_tensor (const Piece * piece, GstMemory * whole, GstSeqTensorInfo * in
   GstAllocationParams params = { .align = GST_SEQ_TENSOR_HEADER_SIZE - 1 };
   GstMemory *memory = NULL;
   GstMapInfo in, out;
-  gsize skip, size;
-  guint32 dim0;
+  Part part;
+  gsize end;
 
-  if (!piece_tensor_range (piece, info, &skip, &size, &dim0))
+  if (!piece_tensor_part (piece, info, &part) || !gst_memory_map (whole, &in, GST_MAP_READ))
     return NULL;
-  if (!gst_memory_map (whole, &in, GST_MAP_READ))
-    return NULL;
-  if (info->offset > in.size || skip > in.size - info->offset ||
-      size > in.size - info->offset - skip)
+  if (!g_size_checked_mul (&end, part.rows, part.stride) ||
+      !g_size_checked_add (&end, end, part.skip + info->offset) || end > in.size)
     goto out;
 
-  memory = gst_allocator_alloc (NULL, info->offset + size, &params);
+  memory = gst_allocator_alloc (NULL, info->offset + part.rows * part.take, &params);
   if (!memory || !gst_memory_map (memory, &out, GST_MAP_WRITE)) {
     g_clear_pointer (&memory, gst_memory_unref);
     goto out;
   }
-  info->dims[0] = dim0;
-  if (info->offset == GST_SEQ_TENSOR_HEADER_SIZE)
-    gst_seq_tensor_header_write (out.data, info->type, info->rank, info->dims);
-  memcpy (out.data + info->offset, in.data + info->offset + skip, size);
+  gst_seq_tensor_header_write (out.data, info->type, info->rank, info->dims);
+  for (guint i = 0; i < part.rows; i++)
+    memcpy (out.data + info->offset + i * part.take,
+        in.data + info->offset + part.skip + i * part.stride, part.take);
   if (g_str_equal (info->name, "cu_seqlens")) {
     gint32 *cu = (gint32 *) (out.data + info->offset);
     for (guint i = 0; i <= piece->n; i++)
@@ -114,6 +132,43 @@ piece_copy_table (const Piece * piece)
   return g_bytes_new_take (copy, table + names);
 }
 
+/* The records of the piece: their tokens, the longest, and L as the batcher would choose it */
+static guint32
+piece_measure (Piece * piece)
+{
+  const GstSeqBatchMeta *meta = piece->meta;
+  const SeqBatchLimits limits = {.pad_to_multiple = meta->row_multiple,
+    .pad_to = meta->row_minimum
+  };
+  guint32 longest = 0;
+
+  for (guint i = 0; i < piece->first; i++)
+    piece->first_token += meta->records[i].tokens;
+  for (guint i = piece->first; i < piece->first + piece->n; i++) {
+    piece->n_tokens += meta->records[i].tokens;
+    longest = MAX (longest, meta->records[i].tokens);
+  }
+  if (meta->layout == GST_SEQ_LAYOUT_PADDED && meta->row_multiple > 0)
+    piece->row_length = seq_batch_row_length (&limits, longest);
+  return longest;
+}
+
+static void
+piece_fill_meta (const Piece * piece, const GstSeqTensorInfo * tensors, GstSeqBatchMeta * out)
+{
+  const GstSeqBatchMeta *meta = piece->meta;
+
+  out->layout = meta->layout;
+  out->batch = meta->batch;
+  out->tokens = piece->n_tokens;
+  out->slots = meta->layout == GST_SEQ_LAYOUT_PADDED ?
+      (guint64) piece->n * tensors[0].dims[1] : piece->n_tokens;
+  out->row_multiple = meta->row_multiple;
+  out->row_minimum = meta->row_minimum;
+  out->n_tensors = meta->n_tensors;
+  memcpy (out->tensors, tensors, sizeof out->tensors);
+}
+
 /**
  * gst_seq_batch_split:
  * @batch: a batch
@@ -121,33 +176,34 @@ piece_copy_table (const Piece * piece)
  * @n_records: records of the piece, at least 1
  * @piece: number of the piece, from 1, which its meta will carry
  *
- * Copies some records of a batch into a batch of their own. The piece keeps layout, row length,
- * batch number and record ids of the whole, so that the results of all pieces, one behind the
- * other, are the result of the whole. Slots that belong to no record (`fixed-total`) are left out.
+ * Copies some records of a batch into a batch of their own. The piece keeps layout, batch number
+ * and record ids of the whole, so that the results of all pieces, one behind the other, are the
+ * result of the whole. Its tensors are, byte for byte, those that `seqbatch` would have made of
+ * these records alone: a padded piece has rows as long as its own longest record needs. (Where
+ * `row_multiple` of the meta is 0 they stay as long as they are.) Slots that belong to no record
+ * (`fixed-total`) are left out, because a piece as large as the whole would be of no use.
  *
- * Returns: (transfer full) (nullable): the piece; %NULL if @batch is no batch, has no such records
- *     or can't be mapped, or if the records of a packed batch have no token at all
+ * Static tensors, those without a header, can't be split: their caps tell the one shape that all
+ * batches of the stream have.
+ *
+ * Returns: (transfer full) (nullable): the piece; %NULL if @batch is no batch, has no such records,
+ *     has static tensors or can't be mapped, or if the records of a packed batch have no token at
+ *     all
  */
 GstBuffer *
 gst_seq_batch_split (GstBuffer * batch, guint first, guint n_records, guint piece)
 {
   GstSeqBatchMeta *meta = gst_buffer_get_seq_batch_meta (batch), *out;
-  Piece part = { meta, first, n_records, 0, 0 };
+  Piece part = { meta, first, n_records, 0, 0, 0 };
   GstSeqTensorInfo tensors[GST_SEQ_BATCH_MAX_TENSORS];
-  guint32 longest = 0;
   GstBuffer *buffer;
+  guint32 longest;
   GBytes *table;
 
   if (!meta || n_records == 0 || first > meta->n_records || n_records > meta->n_records - first ||
       gst_buffer_n_memory (batch) != meta->n_tensors)
     return NULL;
-  for (guint i = 0; i < first; i++)
-    part.first_token += meta->records[i].tokens;
-  for (guint i = first; i < first + n_records; i++) {
-    part.n_tokens += meta->records[i].tokens;
-    longest = MAX (longest, meta->records[i].tokens);
-  }
-
+  longest = piece_measure (&part);
   table = piece_copy_table (&part);
   if (!table)
     return NULL;
@@ -165,15 +221,9 @@ gst_seq_batch_split (GstBuffer * batch, guint first, guint n_records, guint piec
 
   out = gst_buffer_add_seq_batch_meta (buffer, table, n_records);
   g_bytes_unref (table);
-  out->layout = meta->layout;
-  out->batch = meta->batch;
+  piece_fill_meta (&part, tensors, out);
   out->piece = piece;
-  out->tokens = part.n_tokens;
-  out->slots = meta->layout == GST_SEQ_LAYOUT_PADDED ?
-      (guint64) n_records * tensors[0].dims[1] : part.n_tokens;
   out->longest = longest;
-  out->n_tensors = meta->n_tensors;
-  memcpy (out->tensors, tensors, sizeof tensors);
   GST_BUFFER_OFFSET (buffer) = GST_BUFFER_OFFSET (batch);
   GST_BUFFER_OFFSET_END (buffer) = GST_BUFFER_OFFSET_END (batch);
   return buffer;

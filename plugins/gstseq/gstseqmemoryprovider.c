@@ -63,7 +63,7 @@ gst_seq_memory_stats_copy (const GstSeqMemoryStats * stats)
 }
 
 /**
- * gst_seq_memory_stats_free:
+ * gst_seq_memory_stats_free: (skip)
  * @stats: (transfer full): statistics
  */
 void

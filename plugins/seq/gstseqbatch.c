@@ -10,6 +10,11 @@
  * The batches follow from the records and the properties alone: not from the number of workers,
  * nor from how the records came in blocks.
  *
+ * But where device memory is short, downstream may send a custom upstream event `batch-budget` with
+ * `max-tokens` (guint64, slots of a batch: padded rows x length, packed tokens) and `max-records`
+ * (guint), 0 = no limit: both hold beside the properties, from the next batch that is planned on,
+ * until the next such event or READY. Batches of a fixed shape can't shrink; the event fails then.
+ *
  * |[
  * gst-launch-1.0 seqsrc location=proteins.fa ! seqsort !
  *     seqbatch tokenizer=esm2 batch-size=0 max-tokens=16384 ! fakesink
@@ -48,6 +53,9 @@ struct _GstSeqBatch
   /* object lock */
   GstSeqBatchSettings settings; /* what the properties say */
   gboolean limits_changed;
+  GstSeqBatchBudget budget;     /* what downstream asked for */
+  gboolean budget_changed;
+  gboolean shrinkable;          /* batches may have any shape */
   Counts counts;
   guint n_workers;
 
@@ -129,6 +137,9 @@ negotiate (GstSeqBatch * self)
   caps = gst_caps_fixate (caps);
   if (g_str_equal (gst_structure_get_string (gst_caps_get_structure (caps, 0), "format"), "static"))
     self->shape = fixed;
+  GST_OBJECT_LOCK (self);
+  self->shrinkable = self->shape.flexible && self->shape.fixed_slots == 0;
+  GST_OBJECT_UNLOCK (self);
   GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, (gpointer) caps);
   if (!self->caps || !gst_caps_is_equal (caps, self->caps))
     gst_pad_push_event (self->srcpad, gst_event_new_caps (caps));
@@ -309,6 +320,34 @@ take_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
   return ret;
 }
 
+static void
+take_new_limits (GstSeqBatch * self)
+{
+  SeqBatchLimits limits;
+  GstSeqBatchBudget budget = { 0 };
+  gboolean changed, budget_changed;
+
+  GST_OBJECT_LOCK (self);
+  changed = self->limits_changed;
+  budget_changed = self->budget_changed;
+  self->limits_changed = self->budget_changed = FALSE;
+  if (self->shrinkable)
+    budget = self->budget;
+  self->active.batch_size = self->settings.batch_size;
+  if (!gst_seq_batch_settings_has_fixed_total (&self->active))
+    self->active.max_tokens = self->settings.max_tokens;
+  GST_OBJECT_UNLOCK (self);
+  if (!changed && !budget_changed)
+    return;
+  gst_seq_batch_settings_get_limits (&self->active, &limits);
+  gst_seq_batch_budget_apply (&budget, &limits);
+  seq_batch_plan_set_limits (self->plan, &limits);
+  if (!changed)
+    return;
+  /* the shape may follow from the limits, and static caps with it */
+  gst_pad_mark_reconfigure (self->srcpad);
+}
+
 /* Writes and pushes all batches that are complete. When it returns nothing is on its way: what
  * the records so far give has been pushed, however slowly more of them come. */
 static GstFlowReturn
@@ -317,7 +356,9 @@ push_batches (GstSeqBatch * self)
   GstFlowReturn ret = GST_FLOW_OK;
   SeqPlannedBatch batch;
 
-  while (ret == GST_FLOW_OK && seq_batch_plan_next (self->plan, &batch)) {
+  /* a block gives many batches, and one of them may be why the limits change */
+  for (take_new_limits (self); ret == GST_FLOW_OK && seq_batch_plan_next (self->plan, &batch);
+      take_new_limits (self)) {
     if (batch.partial && self->active.drop_last)
       drop_batch (self, &batch);
     else
@@ -408,27 +449,6 @@ add_record (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index)
   return add_row (self, block, &row);
 }
 
-static void
-take_new_limits (GstSeqBatch * self)
-{
-  SeqBatchLimits limits;
-  gboolean changed;
-
-  GST_OBJECT_LOCK (self);
-  changed = self->limits_changed;
-  self->limits_changed = FALSE;
-  self->active.batch_size = self->settings.batch_size;
-  if (!gst_seq_batch_settings_has_fixed_total (&self->active))
-    self->active.max_tokens = self->settings.max_tokens;
-  GST_OBJECT_UNLOCK (self);
-  if (!changed)
-    return;
-  gst_seq_batch_settings_get_limits (&self->active, &limits);
-  seq_batch_plan_set_limits (self->plan, &limits);
-  /* the shape may follow from the limits, and static caps with it */
-  gst_pad_mark_reconfigure (self->srcpad);
-}
-
 static GstFlowReturn
 add_block (GstSeqBatch * self, GstSeqBatchBlock * block)
 {
@@ -457,7 +477,6 @@ gst_seq_batch_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   }
   block = gst_seq_batch_block_new (buffer, &error);
   if (block) {
-    take_new_limits (self);
     ret = add_block (self, block);
   } else {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("%s", error->message), (NULL));
@@ -476,10 +495,12 @@ get_stats (GstSeqBatch * self)
   GstStructure *stats;
   gdouble utilisation;
   Counts c;
+  GstSeqBatchBudget budget;
   guint workers;
 
   GST_OBJECT_LOCK (self);
   c = self->counts;
+  budget = self->budget;
   workers = self->n_workers;
   GST_OBJECT_UNLOCK (self);
 
@@ -491,7 +512,9 @@ get_stats (GstSeqBatch * self)
       "padding-waste", G_TYPE_DOUBLE, c.slots > 0 ? 1.0 - utilisation : 0.0,
       "truncated", G_TYPE_UINT64, c.truncated, "windows", G_TYPE_UINT64, c.windows,
       "skipped", G_TYPE_UINT64, c.skipped, "dropped", G_TYPE_UINT64, c.dropped,
-      "unknown", G_TYPE_UINT64, c.unknown, "workers", G_TYPE_UINT, workers, NULL);
+      "unknown", G_TYPE_UINT64, c.unknown, "workers", G_TYPE_UINT, workers,
+      "budget-tokens", G_TYPE_UINT64, budget.max_tokens,
+      "budget-records", G_TYPE_UINT, budget.max_records, NULL);
   return stats;
 }
 
@@ -504,7 +527,6 @@ drain (GstSeqBatch * self)
 
   if (self->failed)
     return;
-  take_new_limits (self);
   seq_batch_plan_finish (self->plan);
   ret = push_batches (self);
   if (ret >= GST_FLOW_EOS && ret != GST_FLOW_NOT_LINKED)
@@ -558,6 +580,37 @@ gst_seq_batch_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
   return gst_pad_event_default (pad, parent, event);
 }
 
+/* Any thread; it holds from the next batch that is planned on. */
+static gboolean
+set_budget (GstSeqBatch * self, const GstSeqBatchBudget * budget)
+{
+  gboolean ok;
+
+  GST_OBJECT_LOCK (self);
+  ok = self->shrinkable;
+  if (ok) {
+    self->budget_changed = TRUE;
+    self->budget = *budget;
+  }
+  GST_OBJECT_UNLOCK (self);
+  GST_INFO_OBJECT (self, "budget of %" G_GUINT64_FORMAT " slots, %u records (0 = none)%s",
+      budget->max_tokens, budget->max_records, ok ? "" : ": batches can't shrink");
+  return ok;
+}
+
+static gboolean
+gst_seq_batch_src_event (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  GstSeqBatchBudget budget;
+  gboolean ok;
+
+  if (!gst_seq_batch_budget_parse (event, &budget))
+    return gst_pad_event_default (pad, parent, event);
+  ok = set_budget (GST_SEQ_BATCH (parent), &budget);
+  gst_event_unref (event);
+  return ok;
+}
+
 /* ---- states ---- */
 
 static gboolean
@@ -586,7 +639,9 @@ start (GstSeqBatch * self)
     self->stride = settings->stride > 0 ? settings->stride : self->max_body;
     self->n_workers = gst_seq_workers (settings->num_gpus, 0, settings->workers);
     gst_seq_batch_settings_get_limits (settings, &limits);
-    self->limits_changed = FALSE;
+    self->limits_changed = self->budget_changed = FALSE;
+    self->budget = (GstSeqBatchBudget) { 0 };
+    self->shrinkable = FALSE;
     self->counts = (Counts) { 0 };
   }
   GST_OBJECT_UNLOCK (self);
@@ -692,6 +747,7 @@ gst_seq_batch_init (GstSeqBatch * self)
   gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
 
   self->srcpad = gst_pad_new_from_static_template (&src_template, "src");
+  gst_pad_set_event_function (self->srcpad, gst_seq_batch_src_event);
   gst_element_add_pad (GST_ELEMENT (self), self->srcpad);
 }
 
@@ -710,7 +766,8 @@ gst_seq_batch_class_init (GstSeqBatchClass * klass)
   g_object_class_install_property (object_class, GST_SEQ_BATCH_PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics", "What has been batched so far: records, batches, "
           "tokens, slots, utilisation (tokens / slots), padding-waste, truncated, windows, skipped, "
-          "dropped, unknown, workers. Posted as element message 'seq-batch-stats' at the end",
+          "dropped, unknown, workers; budget-tokens (slots) and budget-records: the limits that "
+          "downstream set for a batch because device memory was short, 0 = none. Posted as element message 'seq-batch-stats' at the end",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 
   gst_element_class_set_static_metadata (element_class, "Sequence batcher", "Codec/Encoder",

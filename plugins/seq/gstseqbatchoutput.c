@@ -523,6 +523,8 @@ gst_seq_batch_job_finish (GstSeqBatchJob * job)
   meta->tokens = job->tokens;
   meta->slots = gst_seq_batch_job_slots (job);
   meta->longest = job->longest;
+  meta->row_multiple = job->shape.row_multiple;
+  meta->row_minimum = job->shape.row_minimum;
   meta->n_tensors = job->n_tensors;
   memcpy (meta->tensors, job->tensors, sizeof meta->tensors);
   GST_BUFFER_OFFSET (buffer) = job->number;

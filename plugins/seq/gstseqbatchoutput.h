@@ -39,6 +39,8 @@ typedef struct
   guint fixed_rows;             /* rows of every batch, 0 = as many as it has */
   guint64 fixed_slots;          /* packed: tokens of every batch, 0 = as many as it has */
   guint32 row_length;           /* padded: where all batches have the same, else 0 */
+  guint row_multiple;           /* padded: of L, and the least L: what pieces of a batch go by */
+  guint32 row_minimum;
 } GstSeqBatchShape;
 
 GstCaps *gst_seq_batch_shape_caps (const GstSeqBatchShape * shape);

@@ -356,6 +356,26 @@ gst_seq_batch_settings_get_limits (const GstSeqBatchSettings * settings, SeqBatc
   }
 }
 
+gboolean
+gst_seq_batch_budget_parse (GstEvent * event, GstSeqBatchBudget * budget)
+{
+  const GstStructure *structure = gst_event_get_structure (event);
+
+  return GST_EVENT_TYPE (event) == GST_EVENT_CUSTOM_UPSTREAM && structure &&
+      gst_structure_has_name (structure, "batch-budget") &&
+      gst_structure_get_uint64 (structure, "max-tokens", &budget->max_tokens) &&
+      gst_structure_get_uint (structure, "max-records", &budget->max_records);
+}
+
+void
+gst_seq_batch_budget_apply (const GstSeqBatchBudget * budget, SeqBatchLimits * limits)
+{
+  limits->max_slots = budget->max_tokens;
+  if (budget->max_records > 0)
+    limits->max_rows = limits->max_rows > 0 ? MIN (limits->max_rows, budget->max_records) :
+        budget->max_records;
+}
+
 static guint32
 least (guint32 limit, guint64 other)
 {
@@ -386,6 +406,7 @@ gst_seq_batch_settings_get_shape (const GstSeqBatchSettings * settings, gboolean
   *shape = (GstSeqBatchShape) {
     .packed = limits.packed, .dtype = settings->dtype, .mask = settings->mask,
     .positions = settings->positions, .flexible = flexible,
+    .row_multiple = limits.pad_to_multiple, .row_minimum = limits.pad_to,
   };
   if (gst_seq_batch_settings_has_fixed_total (settings))
     shape->fixed_slots = settings->max_tokens;

@@ -85,6 +85,17 @@ gboolean gst_seq_batch_settings_has_fixed_total (const GstSeqBatchSettings * set
 void gst_seq_batch_settings_get_limits (const GstSeqBatchSettings * settings,
     SeqBatchLimits * limits);
 
+/* What downstream has asked for: limits beside those of the properties, 0 = none */
+typedef struct
+{
+  guint64 max_tokens;           /* slots */
+  guint max_records;
+} GstSeqBatchBudget;
+
+/* FALSE if @event is no valid `batch-budget` */
+gboolean gst_seq_batch_budget_parse (GstEvent * event, GstSeqBatchBudget * budget);
+void gst_seq_batch_budget_apply (const GstSeqBatchBudget * budget, SeqBatchLimits * limits);
+
 /* Most tokens of a row, specials counted; 0 = no limit. The least of what max-length, pad-to and
  * fixed-total allow. */
 guint32 gst_seq_batch_settings_get_max_length (const GstSeqBatchSettings * settings);

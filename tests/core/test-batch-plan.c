@@ -53,7 +53,7 @@ ref_row_length (const SeqBatchLimits * l, guint64 longest)
 static gboolean
 ref_fits (const SeqBatchLimits * l, const guint32 * lengths, GArray * rows)
 {
-  guint64 tokens = 0, squares = 0, longest = 0, length, cost;
+  guint64 tokens = 0, squares = 0, longest = 0, length, slots, cost;
 
   for (guint i = 0; i < rows->len; i++) {
     guint64 n = lengths[g_array_index (rows, guint32, i)];
@@ -63,14 +63,15 @@ ref_fits (const SeqBatchLimits * l, const guint32 * lengths, GArray * rows)
     longest = MAX (longest, n);
   }
   length = ref_row_length (l, longest);
+  slots = l->packed ? tokens : rows->len * length;
   if (l->cost == SEQ_BATCH_COST_TOKENS)
     cost = tokens;
   else if (l->cost == SEQ_BATCH_COST_PADDED)
-    cost = l->packed ? tokens : rows->len * length;
+    cost = slots;
   else
     cost = l->packed ? squares : rows->len * length * length;
   return (l->max_rows == 0 || rows->len <= l->max_rows) &&
-      (l->max_cost == 0 || cost <= l->max_cost);
+      (l->max_slots == 0 || slots <= l->max_slots) && (l->max_cost == 0 || cost <= l->max_cost);
 }
 
 static gboolean
@@ -271,6 +272,11 @@ test_limits (void)
     /* whichever limit comes first */
     {{.pad_to_multiple = 1,.max_rows = 3,.max_cost = 10,.cost = SEQ_BATCH_COST_PADDED},
           {1, 1, 1, 5, 5, 1, 1, 99}, "3 2 2*"},
+    /* slots, beside whatever else is counted */
+    {{.pad_to_multiple = 4,.max_slots = 16,.max_cost = 9,.cost = SEQ_BATCH_COST_TOKENS},
+          {3, 3, 3, 3, 5, 2, 99}, "3 2 1*"},
+    {{.pad_to_multiple = 1,.packed = TRUE,.max_slots = 10}, {9, 1, 6, 5, 99}, "2 1 1*"},
+    {{.pad_to_multiple = 1,.max_slots = 4}, {5, 5, 2, 2, 99}, "1 1 2"},
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
@@ -384,6 +390,7 @@ random_limits (GRand * rand, gboolean packed)
     .max_rows = g_rand_boolean (rand) ? 0 : g_rand_int_range (rand, 1, 9),
     .max_cost = costs[g_rand_int_range (rand, 0, G_N_ELEMENTS (costs))],
     .cost = g_rand_int_range (rand, 0, 3),
+    .max_slots = g_rand_boolean (rand) ? 0 : g_rand_int_range (rand, 1, 400),
     .pad_to_multiple = g_rand_boolean (rand) ? 1 : g_rand_int_range (rand, 1, 17),
     .pad_to = g_rand_boolean (rand) ? 0 : g_rand_int_range (rand, 0, 40),
   };

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The library from another language: blocks from strings, batches read without a copy, a memory
-provider. Exits 77 (skipped) where PyGObject or GStreamer's own typelibs are missing."""
+provider. Skipped where PyGObject or GStreamer's own typelibs are missing."""
 
 import sys
 
@@ -12,7 +12,7 @@ try:
     from gi.repository import GLib, GObject, Gst
 except (ImportError, ValueError) as missing:
     print(f"1..0 # SKIP {missing}")
-    sys.exit(77)
+    sys.exit(0)
 
 gi.require_version("GstSeq", "1.0")
 from gi.repository import GstSeq

@@ -694,6 +694,73 @@ test_interface (void)
   gst_object_unref (element);
 }
 
+/* ---- budget ---- */
+
+static GstEvent *
+budget_event (guint64 max_tokens, guint max_records)
+{
+  return gst_event_new_custom (GST_EVENT_CUSTOM_UPSTREAM, gst_structure_new ("batch-budget",
+          "max-tokens", G_TYPE_UINT64, max_tokens, "max-records", G_TYPE_UINT, max_records, NULL));
+}
+
+static void
+push_sizes (GstHarness * h, const gchar * list, const gchar * expected)
+{
+  g_autoptr (GPtrArray) batches = NULL;
+
+  g_assert_cmpint (push_list (h, list), ==, GST_FLOW_OK);
+  batches = pull_batches (h, get_stat (h->element, "batches") - gst_harness_buffers_in_queue (h));
+  assert_sizes (batches, expected);
+}
+
+/* Limits beside the properties, from the next batch on, without new caps */
+static void
+test_budget (void)
+{
+  GstHarness *h = harness_new ("batch-size=4 max-tokens=20");
+  guint events;
+
+  push_sizes (h, "A,A,A,A", "4");       /* rows of 3 */
+  events = gst_harness_events_received (h);
+  g_assert_true (gst_harness_push_upstream_event (h, budget_event (6, 0)));
+  g_assert_cmpuint (get_stat (h->element, "budget-tokens"), ==, 6);
+  push_sizes (h, "A,A,A,A,A", "2 2");
+  g_assert_true (gst_harness_push_upstream_event (h, budget_event (100, 1)));
+  push_sizes (h, "A,A", "1 1 1");
+  g_assert_true (gst_harness_push_upstream_event (h, budget_event (0, 0)));
+  push_sizes (h, "A,A,A,A,AAAAAAAA,A", "4");
+  g_assert_cmpuint (gst_harness_events_received (h), ==, events);
+
+  /* other events go on their way, and this one is not for seqbatch without its fields */
+  g_assert_true (gst_harness_push_upstream_event (h, budget_event (7, 0)));
+  gst_harness_push_upstream_event (h, gst_event_new_custom (GST_EVENT_CUSTOM_UPSTREAM,
+          gst_structure_new_empty ("batch-budget")));
+  g_assert_cmpuint (gst_harness_upstream_events_received (h), ==, 2);
+  g_assert_cmpuint (get_stat (h->element, "budget-tokens"), ==, 7);
+  gst_element_set_state (h->element, GST_STATE_READY);
+  gst_element_set_state (h->element, GST_STATE_PLAYING);
+  g_assert_cmpuint (get_stat (h->element, "budget-tokens"), ==, 0);
+  harness_free (h);
+}
+
+/* What has one shape can't shrink. */
+static void
+test_budget_fixed_shape (void)
+{
+  GstHarness *h = harness_new_full ("pad-to=8 batch-size=2", "other/tensors,format=static");
+
+  push_sizes (h, "A,A", "2");
+  g_assert_false (gst_harness_push_upstream_event (h, budget_event (8, 0)));
+  push_sizes (h, "A,A", "2");
+  harness_free (h);
+
+  h = harness_new ("layout=packed fixed-total=true max-tokens=12 window=0");
+  push_sizes (h, "A,A,A,A,A", "4");
+  g_assert_false (gst_harness_push_upstream_event (h, budget_event (6, 0)));
+  push_sizes (h, "A,A,A,A", "4");
+  harness_free (h);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -721,5 +788,7 @@ main (int argc, char **argv)
   g_test_add_func ("/seqbatch/states", test_states);
   g_test_add_func ("/seqbatch/two", test_two);
   g_test_add_func ("/seqbatch/interface", test_interface);
+  g_test_add_func ("/seqbatch/budget", test_budget);
+  g_test_add_func ("/seqbatch/budget-fixed-shape", test_budget_fixed_shape);
   return g_test_run ();
 }

@@ -116,6 +116,8 @@ struct _GstSeqBatchRecord
  * @tokens: real tokens, without padding
  * @slots: tokens that have room: B x L, or T
  * @longest: most tokens of a record
+ * @row_multiple: padded: L is a multiple of this; 0 = L is what it is, for pieces, too
+ * @row_minimum: padded: L is this at least (`pad-to`), 0 = as the longest record needs
  * @n_tensors: number of tensors, the first of which is always `input_ids`
  * @tensors: what the tensors are, in the order of the buffer's memories
  * @records: (array length=n_records): the records. Read-only, shared between copies
@@ -136,6 +138,8 @@ struct _GstSeqBatchMeta
   guint64 tokens;
   guint64 slots;
   guint32 longest;
+  guint row_multiple;
+  guint32 row_minimum;
   guint n_tensors;
   GstSeqTensorInfo tensors[GST_SEQ_BATCH_MAX_TENSORS];
   const GstSeqBatchRecord *records;
@@ -188,6 +192,10 @@ guint gst_seq_batch_get_n_tensors (GstBuffer * batch);
 
 GST_SEQ_API
 const gchar *gst_seq_batch_get_tensor_name (GstBuffer * batch, guint index);
+
+GST_SEQ_API
+gboolean gst_seq_batch_get_tensor_shape (GstBuffer * batch, guint index, GstSeqTensorType * type,
+    guint * rank, guint32 dims[GST_SEQ_TENSOR_MAX_RANK], gsize * offset);
 
 GST_SEQ_API
 GBytes *gst_seq_batch_get_tensor_data (GstBuffer * batch, guint index, GstSeqTensorType * type,
