@@ -182,8 +182,8 @@ pool_free (gpointer data, gint ordinal, CUstream stream)
   if (self == NULL)
     return;
   if (cuda_device_enter_to_release (self->device)) {
-    freed = CUDA_RELEASE (cuda_device_driver (self->device)->MemFreeAsync ((CUdeviceptr)
-            (guintptr) data, stream));
+    freed = cuda_device_driver (self->device)->MemFreeAsync ((CUdeviceptr) (guintptr) data,
+        stream) == CUDA_SUCCESS;
     cuda_device_leave (self->device);
   }
   /* at the end of the process the driver may have gone before, and all memory with it */
