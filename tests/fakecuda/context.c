@@ -16,13 +16,11 @@ typedef struct
 typedef struct
 {
   guint generation;             /* of the configuration that the rest belongs to */
-  guint number;
+  guint number;                 /* in order of first calls, from 1 */
   guint depth;
   Entry stack[MAX_STACK];
   CUstreamCaptureMode mode;
 } Thread;
-
-static guint n_threads;
 
 /* A context that a thread has pushed and not popped when it ends stays in n_pushed. */
 static Thread *
@@ -30,10 +28,9 @@ this_thread (void)
 {
   static __thread Thread thread;
 
-  if (thread.number == 0)
-    thread.number = ++n_threads;
   if (thread.generation != fake.generation) {
     thread.generation = fake.generation;
+    thread.number = ++fake.n_threads;
     thread.depth = 0;
     thread.mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
   }

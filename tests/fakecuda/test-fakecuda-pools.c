@@ -172,6 +172,40 @@ test_stranded (void)
   end ();
 }
 
+/* The smallest hole that fits is taken, and split */
+static void
+test_best_fit (void)
+{
+  static const guint sizes[] = { 10, 1, 4, 1, 6, 1 };
+  CUmemoryPool pool;
+  CUstream stream;
+  CUdeviceptr pieces[G_N_ELEMENTS (sizes)], memory;
+  guint i;
+
+  begin ("");
+  stream = new_stream ();
+  pool = new_pool (G_MAXUINT64);
+  for (i = 0; i < G_N_ELEMENTS (sizes); i++)
+    pieces[i] = pool_memory (pool, sizes[i] * MIB, stream);
+  for (i = 0; i < G_N_ELEMENTS (sizes); i += 2)
+    assert_ok (cu.MemFree (pieces[i]));
+  memory = pool_memory (pool, 5 * MIB, stream);
+  g_assert_cmpuint (memory, ==, pieces[4]);
+  assert_ok (cu.MemFree (memory));
+  memory = pool_memory (pool, 512, stream);
+  g_assert_cmpuint (memory, ==, pieces[2]);
+  assert_ok (cu.MemFree (memory));
+  memory = pool_memory (pool, 7 * MIB, stream);
+  g_assert_cmpuint (memory, ==, pieces[5] + MIB);       /* the rest of the chunk: 9 MiB */
+  assert_ok (cu.MemFree (memory));
+  assert_pool (pool, 32 * MIB, 32 * MIB, 3 * MIB, 23 * MIB);
+  for (i = 1; i < G_N_ELEMENTS (sizes); i += 2)
+    assert_ok (cu.MemFree (pieces[i]));
+  assert_ok (cu.MemPoolDestroy (pool));
+  assert_ok (cu.StreamDestroy (stream));
+  end ();
+}
+
 /* ---- reuse ---- */
 
 static void
@@ -463,6 +497,7 @@ main (int argc, char **argv)
   g_test_add_func ("/fakecuda/pools/sizes", test_sizes);
   g_test_add_func ("/fakecuda/pools/threshold", test_threshold);
   g_test_add_func ("/fakecuda/pools/stranded", test_stranded);
+  g_test_add_func ("/fakecuda/pools/best-fit", test_best_fit);
   g_test_add_func ("/fakecuda/pools/reuse", test_reuse);
   g_test_add_func ("/fakecuda/pools/last-resort", test_last_resort);
   g_test_add_func ("/fakecuda/pools/order", test_order);

@@ -223,7 +223,7 @@ test_memory (void)
 static void
 test_holes (void)
 {
-  CUdeviceptr pieces[16], whole;
+  CUdeviceptr pieces[16], whole, next;
   guint i;
 
   begin ("total_mb=32");
@@ -235,6 +235,12 @@ test_holes (void)
   for (i = 1; i < 16; i += 2)
     g_assert_true (whole + 16 * MIB <= pieces[i] || pieces[i] + 2 * MIB <= whole);
   assert_ok (cu.MemFree (whole));
+  /* a freed address is not the next one */
+  whole = new_memory (2 * MIB);
+  assert_ok (cu.MemFree (whole));
+  next = new_memory (2 * MIB);
+  g_assert_cmpuint (next, !=, whole);
+  assert_ok (cu.MemFree (next));
   for (i = 1; i < 16; i += 2)
     assert_ok (cu.MemFree (pieces[i]));
   end ();
