@@ -3,6 +3,10 @@
 #include <gst/gst.h>
 #include <string.h>
 
+/* Suite fakecuda runs these tests, too, on the fake driver, and with faults of it: what there is of
+ * page-locked memory is different there, and nothing else. */
+static gboolean has_driver;
+
 /* A pinnedqueue between two pads of our own. The lower one logs what reaches it and can be shut,
  * so that it blocks in its chain function until it is opened or flushed. */
 typedef struct
@@ -523,9 +527,14 @@ test_serialized_order (void)
   push (&rig, 2);
   query = gst_query_new_allocation (two, TRUE);
   g_assert_true (gst_pad_peer_query (rig.src, query));
-  g_assert_cmpuint (gst_query_get_n_allocation_pools (query), ==, 1);
-  gst_query_parse_nth_allocation_pool (query, 0, NULL, &size, &min, &max);
-  g_assert_cmpuint (size, ==, 4711);
+  if (has_driver) {
+    g_assert_cmpuint (gst_query_get_n_allocation_pools (query)
+        + gst_query_get_n_allocation_params (query), ==, 1);
+  } else {
+    g_assert_cmpuint (gst_query_get_n_allocation_pools (query), ==, 1);
+    gst_query_parse_nth_allocation_pool (query, 0, NULL, &size, &min, &max);
+    g_assert_cmpuint (size, ==, 4711);
+  }
   gst_query_unref (query);
   g_assert_cmpstr (rig.log->str, ==,
       "caps1 segment b0 gap b1 drain caps2 b2 allocation ");
@@ -738,13 +747,17 @@ test_pin_memory (void)
   WAIT_FOR (log_ends (&rig, "b0 "));
   gst_element_set_state (rig.queue, GST_STATE_READY);
   gst_element_set_state (rig.queue, GST_STATE_PLAYING);
-  g_assert_cmpuint (count_messages (&rig, GST_MESSAGE_WARNING), ==, 1);
-  g_assert_cmpuint (stat_of (&rig, "pinned"), ==, 0);
+  if (has_driver) {
+    g_assert_cmpuint (count_messages (&rig, GST_MESSAGE_WARNING), <=, 1);
+  } else {
+    g_assert_cmpuint (count_messages (&rig, GST_MESSAGE_WARNING), ==, 1);
+    g_assert_cmpuint (stat_of (&rig, "pinned"), ==, 0);
+  }
   rig_clear (&rig);
 
   rig_init (&rig);
   rig_start (&rig);
-  g_assert_cmpuint (count_messages (&rig, GST_MESSAGE_WARNING), ==, 0);
+  g_assert_cmpuint (count_messages (&rig, GST_MESSAGE_WARNING), <=, has_driver ? 1 : 0);
   rig_clear (&rig);
 }
 
@@ -806,6 +819,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   gst_init (&argc, &argv);
+
+  has_driver = g_getenv ("FAKECUDA") != NULL;
 
   g_test_add_func ("/pinnedqueue/order", test_order);
   g_test_add_func ("/pinnedqueue/prefetch-factor", test_prefetch_factor);

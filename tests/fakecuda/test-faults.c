@@ -38,11 +38,8 @@ child (const gchar * rest, gboolean may_be_unreadable)
 }
 
 static void
-run_child (const gchar * faults, const gchar * rest, gboolean may_be_unreadable)
+run_program (const gchar * faults, gchar ** argv)
 {
-  gchar *argv[] = { (gchar *) g_getenv ("TEST_FAULTS"), (gchar *) "--child", (gchar *) rest,
-    (gchar *) (may_be_unreadable ? "unreadable" : "readable"), NULL
-  };
   gchar **environment = g_environ_setenv (g_get_environ (), "FAKECUDA", faults, TRUE);
   gchar *output = NULL, *errors = NULL;
   GError *error = NULL;
@@ -53,13 +50,23 @@ run_child (const gchar * faults, const gchar * rest, gboolean may_be_unreadable)
   if (!g_spawn_check_wait_status (status, &error)) {
     g_test_message ("%s", output);
     g_test_message ("%s", errors);
-    g_test_message ("FAKECUDA=%s: %s", faults, error->message);
+    g_test_message ("FAKECUDA=%s %s: %s", faults, argv[0], error->message);
     g_test_fail ();
     g_clear_error (&error);
   }
   g_strfreev (environment);
   g_free (output);
   g_free (errors);
+}
+
+static void
+run_child (const gchar * faults, const gchar * rest, gboolean may_be_unreadable)
+{
+  gchar *argv[] = { (gchar *) g_getenv ("TEST_FAULTS"), (gchar *) "--child", (gchar *) rest,
+    (gchar *) (may_be_unreadable ? "unreadable" : "readable"), NULL
+  };
+
+  run_program (faults, argv);
 }
 
 static const gchar *const functions[] = {
@@ -138,6 +145,29 @@ test_each_function_missing (void)
   }
 }
 
+/* The tests that an element passes without a driver, it passes on one that fails. Their paths come
+ * from the environment, with commas between. */
+static void
+test_programs (void)
+{
+  const gchar *paths = g_getenv ("GST_SEQ_FAULTY_PROGRAMS");
+  gchar **programs = g_strsplit (paths != NULL ? paths : "", ",", -1);
+  guint i, k;
+
+  g_assert_nonnull (programs[0]);
+  for (i = 0; i < G_N_ELEMENTS (functions); i++) {
+    gchar *faults = g_strdup_printf ("fail=%s:%d@count=1", functions[i], PASSING);
+
+    for (k = 0; programs[k] != NULL; k++) {
+      gchar *argv[] = { programs[k], NULL };
+
+      run_program (faults, argv);
+    }
+    g_free (faults);
+  }
+  g_strfreev (programs);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -154,5 +184,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/faults/for-good", UPLOAD, test_each_function_for_good);
   g_test_add_data_func ("/faults/lost", UPLOAD, test_lost_at_each_function);
   g_test_add_func ("/faults/missing", test_each_function_missing);
+  if (g_getenv ("GST_SEQ_FAULTY_PROGRAMS") != NULL)
+    g_test_add_func ("/faults/programs", test_programs);
   return g_test_run ();
 }
