@@ -14,6 +14,9 @@
 
 #define CUDA_ABI_VERSION 12000
 
+/* (where the toolkit's own types are there already, to compare the prototypes) */
+#ifndef CUDA_ABI_PROTOTYPES_ONLY
+
 typedef int CUresult;
 typedef int CUdevice;
 typedef uint64_t CUdeviceptr;
@@ -58,8 +61,15 @@ enum
   CU_EVENT_DISABLE_TIMING = 2,
   CU_MEMHOSTALLOC_PORTABLE = 1,
   CU_GET_PROC_ADDRESS_DEFAULT = 0,
+};
+
+typedef int CUdevice_attribute;
+enum
+{
   CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED = 115,
 };
+
+typedef int CUdriverProcAddressQueryResult;
 
 /* CUmemPool_attribute; all values are 64-bit numbers of bytes */
 typedef int CUmemPool_attribute;
@@ -121,6 +131,8 @@ typedef struct
   unsigned char reserved[56];
 } CudaMemPoolProps;
 
+#endif
+
 /* F (REQUIRED, name without cu, suffix of the symbol, prototype). Without one that is required
  * there is no driver; one that is optional may be missing in an old driver, and is NULL then. */
 #define CUDA_FUNCTIONS(F) \
@@ -129,7 +141,8 @@ typedef struct
   F (TRUE, DeviceGetCount, , (int *count)) \
   F (TRUE, DeviceGet, , (CUdevice *device, int ordinal)) \
   F (TRUE, DeviceGetName, , (char *name, int size, CUdevice device)) \
-  F (TRUE, DeviceGetAttribute, , (int *value, int attribute, CUdevice device)) \
+  F (TRUE, DeviceGetAttribute, , (int *value, CUdevice_attribute attribute, \
+      CUdevice device)) \
   F (FALSE, DeviceGetPCIBusId, , (char *id, int size, CUdevice device)) \
   F (TRUE, DevicePrimaryCtxRetain, , (CUcontext *context, CUdevice device)) \
   F (TRUE, DevicePrimaryCtxRelease, _v2, (CUdevice device)) \
@@ -176,4 +189,4 @@ typedef struct
 
 /* cuGetProcAddress_v2, of CUDA 12.0; the last argument may be NULL */
 typedef CUresult (*CudaGetProcAddress) (const char *symbol, void **function, int version,
-    uint64_t flags, int *status);
+    uint64_t flags, CUdriverProcAddressQueryResult *status);

@@ -43,12 +43,14 @@ static void
 start (const gchar * config)
 {
   guint generation = fake.generation + 1;
-  gboolean is_forked = fake.is_forked;
+  gboolean is_forked = fake.is_forked, was_initialised = fake.is_initialised;
 
   memset (&fake, 0, sizeof fake);
   fake.generation = generation;
   fake.is_forked = is_forked;
   fake_config_parse (config);
+  /* who has loaded the library once does not call cuInit again */
+  fake.is_initialised = was_initialised && !fake.config.is_init_set;
   fake_objects_init ();
   fake_ranges_init ();
   fake_streams_init ();

@@ -206,9 +206,10 @@ parse_setting (FakeConfig * config, const gchar * key, const gchar * value)
     config->n_devices = parse_number (value, 16);
   else if (g_str_equal (key, "version"))
     config->version = parse_number (value, 99999);
-  else if (g_str_equal (key, "init"))
+  else if (g_str_equal (key, "init")) {
     config->init = parse_number (value, 999);
-  else if (g_str_equal (key, "leaks"))
+    config->is_init_set = TRUE;
+  } else if (g_str_equal (key, "leaks"))
     config->leaks = parse_number (value, 1);
   else if (g_str_equal (key, "missing"))
     config->missing = g_strsplit (value, "+", -1);

@@ -166,7 +166,7 @@ fake_DeviceGetName (char *name, int size, CUdevice device)
 }
 
 CUresult
-fake_DeviceGetAttribute (int *value, int attribute, CUdevice device)
+fake_DeviceGetAttribute (int *value, CUdevice_attribute attribute, CUdevice device)
 {
   CUresult result = fake_enter (FAKE_DeviceGetAttribute, 0);
 

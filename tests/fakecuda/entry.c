@@ -279,7 +279,7 @@ fake_GetProcAddress (const char *symbol, void **function, int version, uint64_t 
 
 CUresult
 fake_GetProcAddress_v2 (const char *symbol, void **function, int version, uint64_t flags,
-    int *status)
+    CUdriverProcAddressQueryResult * status)
 {
   CUresult result = fake_enter (FAKE_GetProcAddress_v2, 0);
   int found = 1;

@@ -6,8 +6,10 @@
 /* Functions of the driver that the plugin has no use for, but that tests and what stands in them for
  * a model need. They are what the real driver has, so tests may run on it as well. */
 
+#ifndef CUDA_ABI_PROTOTYPES_ONLY
 typedef struct CUgraph_st *CUgraph;
 typedef void (*CudaHostFunction) (void *data);
+#endif
 
 /* What there is besides CUDA_FUNCTIONS of cuda-abi.h, in the same form */
 #define FAKECUDA_FUNCTIONS(F) \
@@ -15,7 +17,7 @@ typedef void (*CudaHostFunction) (void *data);
   F (TRUE, GetErrorString, , (CUresult error, const char **text)) \
   F (TRUE, GetProcAddress, , (const char *symbol, void **function, int version, uint64_t flags)) \
   F (TRUE, GetProcAddress_v2, , (const char *symbol, void **function, int version, \
-      uint64_t flags, int *status)) \
+      uint64_t flags, CUdriverProcAddressQueryResult *status)) \
   F (TRUE, DeviceTotalMem, _v2, (size_t *size, CUdevice device)) \
   F (TRUE, DeviceSetMemPool, , (CUdevice device, CUmemoryPool pool)) \
   F (TRUE, DevicePrimaryCtxReset, _v2, (CUdevice device)) \

@@ -136,6 +136,7 @@ typedef struct
   guint n_devices, version;
   gsize total, other_process, oom_above, pin_limit;
   CUresult init;
+  gboolean is_init_set;
   guint64 meminfo_us, call_us;
   gdouble h2d_gbps, d2h_gbps, pageable_gbps;
   guint64 alloc_us, free_us;

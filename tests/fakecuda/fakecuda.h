@@ -17,17 +17,19 @@
  *   other_proc=0           MiB that other processes hold there
  *   version=12040          what cuDriverGetVersion says; functions newer than that are missing
  *   missing=A+B            symbols that the library does not have (names as exported)
- *   init=0                 result of cuInit (34 = stub library, 100 = no device)
+ *   init=0                 result of cuInit (34 = stub library, 100 = no device). Where it is given,
+ *                          configure() forgets that cuInit was called, else that stays
  *   fail=F:CODE@skip=0:count=1:every=0:min_bytes=0:prob=1:seed=1
  *                          function F (without prefix cu and suffix _v2) returns CODE: after `skip` calls, `count`
  *                          times (0 = always), only every `every`-th call, only for sizes of at
  *                          least `min_bytes`, with probability `prob`. May be given several times
  *   sticky=CODE@F:skip=0   from a call of F on, every call with a context returns CODE
- *   oom_above_mb=0         allocations of device memory above so many MiB fail with error 2
+ *   oom_above_mb=0         with more memory of a device in use than so many MiB, allocations fail with
+ *                          error 2, whatever cuMemGetInfo says (0 = no such limit)
  *   pin_limit_mb=0         no more pinned host memory than that
  *   meminfo_us=0           real time that cuMemGetInfo takes
  *   call_us=0              real time that every call takes
- *   h2d_gbps=25, d2h_gbps=25, pageable_gbps=6, alloc_us=…, free_us=…  virtual speeds
+ *   h2d_gbps=25, d2h_gbps=25, pageable_gbps=6, alloc_us=50, free_us=20  virtual speeds
  *   trace=PATH             JSON lines, one a call
  *   leaks=1                whether what is left at the end of the process fails it
  */

@@ -15,7 +15,7 @@ test_init (void)
 {
   gint count;
 
-  fake->configure ("");
+  fake->configure ("init=0");
   cuda_functions_load (&cu);
   assert_error (cu.DeviceGetCount (&count), CUDA_ERROR_NOT_INITIALIZED);
   assert_problems (1);
@@ -30,7 +30,7 @@ test_init (void)
   assert_error (cu.Init (0), CUDA_ERROR_NO_DEVICE);
   fake->configure ("init=34");
   assert_error (cu.Init (0), CUDA_ERROR_STUB_LIBRARY);
-  fake->configure ("devices=0");
+  fake->configure ("init=0,devices=0");
   assert_error (cu.Init (0), CUDA_ERROR_NO_DEVICE);
 }
 
@@ -470,7 +470,7 @@ exit_status_of (void (*function) (void), const gchar * config)
 static void
 do_all_well (void)
 {
-  begin (NULL);
+  begin ("");
   assert_ok (cu.MemFree (new_memory (1)));
   end ();
 }
@@ -533,18 +533,18 @@ do_quiet_fork (void)
 static void
 test_exit_status (void)
 {
-  g_assert_cmpint (exit_status_of (do_all_well, ""), ==, 0);
-  g_assert_cmpint (exit_status_of (init_and_retain, ""), ==, 99);
-  g_assert_cmpint (exit_status_of (init_and_retain, "leaks=0"), ==, 0);
-  g_assert_cmpint (exit_status_of (do_double_free, ""), ==, 99);
-  g_assert_cmpint (exit_status_of (do_double_free, "leaks=0"), ==, 99);
+  g_assert_cmpint (exit_status_of (do_all_well, "init=0"), ==, 0);
+  g_assert_cmpint (exit_status_of (init_and_retain, "init=0"), ==, 99);
+  g_assert_cmpint (exit_status_of (init_and_retain, "init=0,leaks=0"), ==, 0);
+  g_assert_cmpint (exit_status_of (do_double_free, "init=0"), ==, 99);
+  g_assert_cmpint (exit_status_of (do_double_free, "init=0,leaks=0"), ==, 99);
 }
 
 static void
 test_fork (void)
 {
-  g_assert_cmpint (exit_status_of (do_fork, ""), ==, 7);
-  g_assert_cmpint (exit_status_of (do_quiet_fork, ""), ==, 7);
+  g_assert_cmpint (exit_status_of (do_fork, "init=0"), ==, 7);
+  g_assert_cmpint (exit_status_of (do_quiet_fork, "init=0"), ==, 7);
 }
 
 /* ---- trace ---- */
