@@ -152,8 +152,8 @@ seq_batch_budget_halve (SeqBatchBudget * self)
     set_limit (self, now / 2);
 }
 
-void
-seq_batch_budget_set_room (SeqBatchBudget * self, guint64 room)
+static void
+note_room (SeqBatchBudget * self, guint64 room)
 {
   gdouble growth;
 
@@ -166,15 +166,31 @@ seq_batch_budget_set_room (SeqBatchBudget * self, guint64 room)
     self->failed = 0;
 }
 
+void
+seq_batch_budget_set_memory (SeqBatchBudget * self, guint64 room, guint64 capacity)
+{
+  gdouble predicted;
+
+  note_room (self, room);
+  self->predicted = 0;
+  if (self->slope <= 0 || capacity == SEQ_BUDGET_UNKNOWN)
+    return;
+  predicted = (capacity * MARGIN - self->base) / self->slope;
+  if (predicted >= 1 && predicted < (gdouble) G_MAXINT64)
+    self->predicted = (guint64) predicted;
+}
+
 /* ---- peaks ---- */
 
-/* peak = a + b slots; FALSE if the points don't tell */
-static gboolean
-fit (const SeqBudgetPoint * points, guint n, gdouble * a, gdouble * b)
+/* By least squares; no slope if the points don't tell */
+static void
+fit (SeqBatchBudget * self)
 {
+  const SeqBudgetPoint *points = self->points;
+  guint n = self->n_points, i;
   gdouble x = 0, y = 0, xx = 0, xy = 0, least = points[0].slots, most = 0, worst = 0;
-  guint i;
 
+  self->base = self->slope = 0;
   for (i = 0; i < n; i++) {
     x += points[i].slots / (gdouble) n;
     y += points[i].peak / (gdouble) n;
@@ -182,22 +198,23 @@ fit (const SeqBudgetPoint * points, guint n, gdouble * a, gdouble * b)
     most = MAX (most, points[i].slots);
   }
   if (n < 3 || most < least * SPREAD)
-    return FALSE;
+    return;
   for (i = 0; i < n; i++) {
     xx += (points[i].slots - x) * (points[i].slots - x);
     xy += (points[i].slots - x) * (points[i].peak - y);
   }
-  *b = xy / xx;
-  *a = y - *b * x;
+  self->slope = xy / xx;
+  self->base = y - self->slope * x;
   for (i = 0; i < n; i++)
-    worst = MAX (worst, fabs (*a + *b * points[i].slots - points[i].peak) / points[i].peak);
-  return *b > 0 && worst <= MAX_RESIDUAL;
+    worst = MAX (worst, fabs (self->base + self->slope * points[i].slots - points[i].peak)
+        / points[i].peak);
+  if (worst > MAX_RESIDUAL)
+    self->slope = 0;
 }
 
 void
-seq_batch_budget_observe (SeqBatchBudget * self, guint64 slots, guint64 peak, guint64 capacity)
+seq_batch_budget_observe (SeqBatchBudget * self, guint64 slots, guint64 peak)
 {
-  gdouble a, b, predicted;
   guint i;
 
   if (slots == 0 || peak == 0)
@@ -209,11 +226,5 @@ seq_batch_budget_observe (SeqBatchBudget * self, guint64 slots, guint64 peak, gu
   }
   self->points[i] = (SeqBudgetPoint) { slots, peak };
   self->n_points = MAX (self->n_points, i + 1);
-
-  self->predicted = 0;
-  if (capacity == SEQ_BUDGET_UNKNOWN || !fit (self->points, self->n_points, &a, &b))
-    return;
-  predicted = (capacity * MARGIN - a) / b;
-  if (predicted >= 1 && predicted < (gdouble) G_MAXINT64)
-    self->predicted = (guint64) predicted;
+  fit (self);
 }

@@ -32,7 +32,7 @@ typedef struct
 typedef struct
 {
   guint64 limit;                /* found by bisection; 0 = none */
-  guint64 predicted;            /* what the peaks say; 0 = nothing */
+  guint64 predicted;            /* what the peaks say for the memory there is; 0 = nothing */
   guint64 passed;               /* largest size that passed */
   guint64 failed;               /* smallest size known to fail; 0 = none */
   guint64 largest;              /* largest size that ever came */
@@ -49,6 +49,7 @@ typedef struct
 
   SeqBudgetPoint points[SEQ_BUDGET_POINTS];
   guint n_points;
+  gdouble base, slope;          /* peak = base + slope x slots; slope 0 = can't be told */
 } SeqBatchBudget;
 
 void seq_batch_budget_init (SeqBatchBudget * self);
@@ -76,12 +77,11 @@ void seq_batch_budget_failed (SeqBatchBudget * self, guint64 slots);
 /* Somebody says that memory is short, but not which batch was too large: half */
 void seq_batch_budget_halve (SeqBatchBudget * self);
 
-/* Bytes that a batch can have now, SEQ_BUDGET_UNKNOWN = unknown. When they have grown by more than
- * what failed is above the limit, it is forgotten. */
-void seq_batch_budget_set_room (SeqBatchBudget * self, guint64 room);
+/* Bytes that a batch can have now, and all that can be had; SEQ_BUDGET_UNKNOWN = unknown. When @room
+ * has grown by more than what failed is above the limit, it is forgotten. */
+void seq_batch_budget_set_memory (SeqBatchBudget * self, guint64 room, guint64 capacity);
 
-/* A batch raised the peak of all memory to @peak bytes; there are @capacity */
-void seq_batch_budget_observe (SeqBatchBudget * self, guint64 slots, guint64 peak,
-    guint64 capacity);
+/* A batch raised the peak of all memory to @peak bytes */
+void seq_batch_budget_observe (SeqBatchBudget * self, guint64 slots, guint64 peak);
 
 G_END_DECLS

@@ -16,7 +16,7 @@
 /* how often a single record is tried again, when as large a batch has passed before */
 #define LAST_CHANCES 5
 
-/* a limit that grows by less than this part is not worth an event */
+/* a change of the limit by less than this part is not worth an event */
 #define LEAST_CHANGE 50
 
 /* One batch on its way through */
@@ -137,7 +137,8 @@ send_budget (GstCudaMemGuard * self)
   GST_OBJECT_LOCK (self);
   budget = seq_batch_budget_get (&self->budget);
   sent = self->stats.budget;
-  if (budget > sent && sent > 0 && budget - sent < sent / LEAST_CHANGE)
+  if (budget > 0 && sent > 0 && !seq_batch_budget_is_known_to_fail (&self->budget, sent)
+      && MAX (budget, sent) - MIN (budget, sent) < sent / LEAST_CHANGE)
     budget = sent;
   self->stats.budget = budget;
   GST_OBJECT_UNLOCK (self);

@@ -237,14 +237,21 @@ test_room (void)
   SeqBatchBudget budget;
 
   seq_batch_budget_init (&budget);
-  seq_batch_budget_set_room (&budget, 1000);
+  seq_batch_budget_set_memory (&budget, 1000, SEQ_BUDGET_UNKNOWN);
   seq_batch_budget_failed (&budget, 400);       /* limit 200: twice the memory is needed */
-  seq_batch_budget_set_room (&budget, 1900);
+  seq_batch_budget_set_memory (&budget, 1900, SEQ_BUDGET_UNKNOWN);
   g_assert_true (seq_batch_budget_is_known_to_fail (&budget, 400));
-  seq_batch_budget_set_room (&budget, SEQ_BUDGET_UNKNOWN);
+  seq_batch_budget_set_memory (&budget, SEQ_BUDGET_UNKNOWN, SEQ_BUDGET_UNKNOWN);
   g_assert_true (seq_batch_budget_is_known_to_fail (&budget, 400));
-  seq_batch_budget_set_room (&budget, 2001);
+  seq_batch_budget_set_memory (&budget, 2001, SEQ_BUDGET_UNKNOWN);
   g_assert_false (seq_batch_budget_is_known_to_fail (&budget, 400));
+}
+
+static guint64
+limit_with (SeqBatchBudget * budget, guint64 capacity)
+{
+  seq_batch_budget_set_memory (budget, SEQ_BUDGET_UNKNOWN, capacity);
+  return seq_batch_budget_get (budget);
 }
 
 static void
@@ -255,34 +262,35 @@ test_fit (void)
 
   /* 1000 + 2 a slot, of 21,000: 5 % stay free */
   seq_batch_budget_init (&budget);
-  seq_batch_budget_observe (&budget, 1000, 3000, 21000);
-  seq_batch_budget_observe (&budget, 1400, 3800, 21000);
-  seq_batch_budget_observe (&budget, 1000, 3000, 21000);
-  g_assert_cmpuint (seq_batch_budget_get (&budget), ==, 0);
-  seq_batch_budget_observe (&budget, 1500, 4000, 21000);
-  g_assert_cmpuint (seq_batch_budget_get (&budget), ==, 9475);
-  /* less memory; what passed counts more; the lower of the two limits */
-  seq_batch_budget_observe (&budget, 1600, 4200, 11000);
-  g_assert_cmpuint (seq_batch_budget_get (&budget), ==, 4725);
+  seq_batch_budget_observe (&budget, 1000, 3000);
+  seq_batch_budget_observe (&budget, 1400, 3800);
+  seq_batch_budget_observe (&budget, 1000, 3000);
+  g_assert_cmpuint (limit_with (&budget, 21000), ==, 0);
+  seq_batch_budget_observe (&budget, 1500, 4000);
+  g_assert_cmpuint (limit_with (&budget, 21000), ==, 9475);
+  /* less memory, and more; what passed counts more; the lower of the two limits */
+  g_assert_cmpuint (limit_with (&budget, 11000), ==, 4725);
+  g_assert_cmpuint (limit_with (&budget, SEQ_BUDGET_UNKNOWN), ==, 0);
+  g_assert_cmpuint (limit_with (&budget, 500), ==, 0);
+  g_assert_cmpuint (limit_with (&budget, 11000), ==, 4725);
   seq_batch_budget_clean (&budget, 5000);
   g_assert_cmpuint (seq_batch_budget_get (&budget), ==, 5000);
+  g_assert_cmpuint (limit_with (&budget, 21000), ==, 9475);
   seq_batch_budget_failed (&budget, 6000);
   g_assert_cmpuint (seq_batch_budget_get (&budget), ==, 5000);
-  seq_batch_budget_observe (&budget, 1700, 4400, SEQ_BUDGET_UNKNOWN);
-  g_assert_cmpuint (budget.predicted, ==, 0);
 
   /* too near together; no line; a falling one; and as many points as one likes */
   seq_batch_budget_init (&budget);
   for (i = 0; i < 40; i++)
-    seq_batch_budget_observe (&budget, 1000 + i, 3000 + 2 * i, 21000);
-  g_assert_cmpuint (seq_batch_budget_get (&budget), ==, 0);
-  seq_batch_budget_observe (&budget, 4000, 4000, 21000);
-  seq_batch_budget_observe (&budget, 5000, 30000, 21000);
-  g_assert_cmpuint (seq_batch_budget_get (&budget), ==, 0);
+    seq_batch_budget_observe (&budget, 1000 + i, 3000 + 2 * i);
+  g_assert_cmpuint (limit_with (&budget, 21000), ==, 0);
+  seq_batch_budget_observe (&budget, 4000, 4000);
+  seq_batch_budget_observe (&budget, 5000, 30000);
+  g_assert_cmpuint (limit_with (&budget, 21000), ==, 0);
   seq_batch_budget_init (&budget);
   for (i = 1; i < 40; i++)
-    seq_batch_budget_observe (&budget, 1000 * i, 100000 - i, 21000);
-  g_assert_cmpuint (seq_batch_budget_get (&budget), ==, 0);
+    seq_batch_budget_observe (&budget, 1000 * i, 100000 - i);
+  g_assert_cmpuint (limit_with (&budget, 21000), ==, 0);
 }
 
 int
