@@ -97,7 +97,7 @@ collect_free_segment (gpointer key, gpointer value, gpointer data)
   return FALSE;
 }
 
-/* Gives back all segments that are wholly free */
+/* Gives back all segments that are wholly free. What can't be freed is lost, with its context. */
 static guint64
 empty_cache_locked (CachingAllocator * self)
 {
@@ -111,8 +111,7 @@ empty_cache_locked (CachingAllocator * self)
   for (i = 0; i < segments->len; i++) {
     Block *block = g_ptr_array_index (segments, i);
 
-    if (self->driver->MemFree (block->pointer) != CUDA_SUCCESS)
-      continue;
+    self->driver->MemFree (block->pointer);
     freed += block->size;
     g_tree_remove (free_blocks (self, block->is_small), block);
     g_free (block);

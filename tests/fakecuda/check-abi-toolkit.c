@@ -10,7 +10,7 @@
 typedef CUmemPoolProps CudaMemPoolProps;
 typedef CUhostFn CudaHostFunction;
 
-/* Our prototypes, expanded with the toolkit's types: they must be those of the toolkit's functions */
+/* Our prototypes, expanded with the toolkit's types, must be those of the toolkit's functions */
 #define CUDA_ABI_PROTOTYPES_ONLY
 #include "cuda-abi.h"
 #include "fakecuda-functions.h"

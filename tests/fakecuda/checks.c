@@ -43,11 +43,13 @@ static void
 start (const gchar * config)
 {
   guint generation = fake.generation + 1;
+  guint64 problems = fake.problems;
   gboolean is_forked = fake.is_forked, was_initialised = fake.is_initialised;
 
   memset (&fake, 0, sizeof fake);
   fake.generation = generation;
   fake.is_forked = is_forked;
+  fake.problems = problems;
   fake_config_parse (config);
   /* who has loaded the library once does not call cuInit again */
   fake.is_initialised = was_initialised && !fake.config.is_init_set;
@@ -147,7 +149,7 @@ count_alive (const gchar * kind)
 
 /* After a sticky error nothing could be freed any more */
 static gboolean
-has_leaks (void)
+has_leaks (const gchar * when)
 {
   static const gchar *const names[] = { "memory", "pinned", "stream", "event", "pool", "context",
     "graph", "pushed",
@@ -155,15 +157,17 @@ has_leaks (void)
   gboolean any = FALSE;
   guint i;
 
+  if (!fake.config.leaks || fake.sticky != CUDA_SUCCESS)
+    return FALSE;
   for (i = 0; i < G_N_ELEMENTS (names); i++) {
     guint64 n = count_alive (names[i]);
 
     if (n == 0)
       continue;
-    fprintf (stderr, "fakecuda: at exit: %s: %" G_GUINT64_FORMAT " alive\n", names[i], n);
+    fprintf (stderr, "fakecuda: %s: %s: %" G_GUINT64_FORMAT " alive\n", when, names[i], n);
     any = TRUE;
   }
-  return any && fake.sticky == CUDA_SUCCESS;
+  return any;
 }
 
 /* Of all that runs at exit this comes last, as the process's other libraries and exit handlers may
@@ -175,7 +179,7 @@ unload (void)
   gboolean fails;
 
   fake_trace_close ();
-  fails = fake.config.leaks && has_leaks ();
+  fails = has_leaks ("at exit");
   if (fake.problems > 0)
     fprintf (stderr, "fakecuda: %" G_GUINT64_FORMAT " errors of use\n", fake.problems);
   if (!fails && fake.problems == 0)
@@ -190,6 +194,7 @@ static void
 control_configure (const char *config)
 {
   fake_lock ();
+  fake.problems += has_leaks ("at configure()");
   stop ();
   start (config != NULL ? config : environment_config ());
   fake_unlock ();

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-/* FAKECUDA: the fake driver's configuration, and the errors that it injects. A mistake in it ends the
- * process, because a test that silently runs without its faults tests nothing. */
+/* FAKECUDA: the fake driver's configuration, and the errors that it injects. A mistake in it ends
+ * the process, because a test that silently runs without its faults tests nothing. */
 
 typedef struct
 {

@@ -9,25 +9,28 @@
 
 typedef struct
 {
+  FakeContext *context;
+  gboolean is_pushed;           /* so it has to be popped; cuCtxSetCurrent needs no end */
+} Entry;
+
+typedef struct
+{
   guint generation;             /* of the configuration that the rest belongs to */
-  guint number;
+  guint number;                 /* in order of first calls, from 1 */
   guint depth;
-  FakeContext *stack[MAX_STACK];
+  Entry stack[MAX_STACK];
   CUstreamCaptureMode mode;
 } Thread;
 
-static guint n_threads;
-
-/* Contexts that a thread still has when it ends were never popped: they stay in n_pushed. */
+/* A context that a thread has pushed and not popped when it ends stays in n_pushed. */
 static Thread *
 this_thread (void)
 {
   static __thread Thread thread;
 
-  if (thread.number == 0)
-    thread.number = ++n_threads;
   if (thread.generation != fake.generation) {
     thread.generation = fake.generation;
+    thread.number = ++fake.n_threads;
     thread.depth = 0;
     thread.mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
   }
@@ -50,7 +53,7 @@ FakeContext *
 fake_current (void)
 {
   Thread *thread = this_thread ();
-  FakeContext *context = thread->depth > 0 ? thread->stack[thread->depth - 1] : NULL;
+  FakeContext *context = thread->depth > 0 ? thread->stack[thread->depth - 1].context : NULL;
 
   if (context != NULL && !context->object.is_alive) {
     fake_problem ("context %u, which is current, is destroyed", context->object.number);
@@ -316,9 +319,10 @@ fake_DevicePrimaryCtxGetState (CUdevice device, unsigned int *flags, int *active
 }
 
 static CUresult
-push (FakeContext * context)
+push (FakeContext * context, gboolean is_pushed)
 {
   Thread *thread = this_thread ();
+  Entry entry = { context, is_pushed };
 
   if (context == NULL)
     return CUDA_ERROR_INVALID_CONTEXT;
@@ -326,23 +330,20 @@ push (FakeContext * context)
     fake_problem ("%d contexts are pushed in this thread, none popped", MAX_STACK);
     return CUDA_ERROR_INVALID_VALUE;
   }
-  thread->stack[thread->depth++] = context;
-  fake.n_pushed++;
+  thread->stack[thread->depth++] = entry;
+  fake.n_pushed += is_pushed;
   return CUDA_SUCCESS;
 }
 
-static CUresult
-pop (FakeContext ** context)
+/* The current context; there must be one */
+static FakeContext *
+pop (void)
 {
   Thread *thread = this_thread ();
+  Entry *entry = &thread->stack[--thread->depth];
 
-  if (thread->depth == 0) {
-    fake_problem ("no context is pushed in this thread");
-    return CUDA_ERROR_INVALID_CONTEXT;
-  }
-  *context = thread->stack[--thread->depth];
-  fake.n_pushed--;
-  return CUDA_SUCCESS;
+  fake.n_pushed -= entry->is_pushed;
+  return entry->context;
 }
 
 CUresult
@@ -357,7 +358,7 @@ fake_CtxCreate (CUcontext * context, unsigned int flags, CUdevice device)
   if (result == CUDA_SUCCESS) {
     made = context_new (self);
     *context = fake_handle (made);
-    result = push (made);
+    result = push (made, TRUE);
   }
   return fake_leave (result, "\"flags\":%u,\"device\":%d", flags, device);
 }
@@ -375,10 +376,8 @@ fake_CtxDestroy (CUcontext handle)
     result = CUDA_ERROR_INVALID_CONTEXT;
   }
   if (result == CUDA_SUCCESS) {
-    FakeContext *top;
-
-    if (this_thread ()->depth > 0 && fake_current () == context)
-      pop (&top);
+    if (fake_current () == context)
+      pop ();
     context_destroy (context, FALSE);
   }
   return fake_leave (result, "\"context\":%u", fake_number (handle));
@@ -390,7 +389,7 @@ fake_CtxPushCurrent (CUcontext handle)
   CUresult result = fake_enter (FAKE_CtxPushCurrent, 0);
 
   if (result == CUDA_SUCCESS)
-    result = push (fake_object (handle, FAKE_CONTEXT));
+    result = push (fake_object (handle, FAKE_CONTEXT), TRUE);
   return fake_leave (result, "\"context\":%u", fake_number (handle));
 }
 
@@ -400,8 +399,12 @@ fake_CtxPopCurrent (CUcontext * handle)
   CUresult result = fake_enter (FAKE_CtxPopCurrent, 0);
   FakeContext *context = NULL;
 
+  if (result == CUDA_SUCCESS && this_thread ()->depth == 0) {
+    fake_problem ("no context is pushed in this thread");
+    result = CUDA_ERROR_INVALID_CONTEXT;
+  }
   if (result == CUDA_SUCCESS)
-    result = pop (&context);
+    context = pop ();
   if (result == CUDA_SUCCESS && handle != NULL)
     *handle = fake_handle (context);
   return fake_leave (result, "\"context\":%u", context != NULL ? context->object.number : 0);
@@ -412,15 +415,21 @@ CUresult
 fake_CtxSetCurrent (CUcontext handle)
 {
   CUresult result = fake_enter (FAKE_CtxSetCurrent, 0);
-  FakeContext *context = NULL, *before;
+  FakeContext *context = NULL;
 
   if (result == CUDA_SUCCESS && handle != NULL
       && (context = fake_object (handle, FAKE_CONTEXT)) == NULL)
     result = CUDA_ERROR_INVALID_CONTEXT;
-  if (result == CUDA_SUCCESS && this_thread ()->depth > 0)
-    result = pop (&before);
-  if (result == CUDA_SUCCESS && context != NULL)
-    result = push (context);
+  if (result == CUDA_SUCCESS) {
+    Thread *thread = this_thread ();
+
+    if (context != NULL && thread->depth > 0)
+      thread->stack[thread->depth - 1].context = context;
+    else if (context != NULL)
+      result = push (context, FALSE);
+    else if (thread->depth > 0)
+      pop ();
+  }
   return fake_leave (result, "\"context\":%u", fake_number (handle));
 }
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* What every call goes through, and the library's symbols. They are resolved at run time (ifunc), so
- * that dlsym() finds none that the configuration leaves out. */
+/* What every call goes through, and the library's symbols. They are resolved at run time (ifunc),
+ * so that dlsym() finds none that the configuration leaves out. */
 
 /* Virtual time of a call */
 #define CALL_NS 100
@@ -21,6 +21,7 @@ typedef struct
   guint version;                /* in which it came, if after 9.0 */
   Needs needs;
   gboolean is_unsafe;           /* may break another thread's capture */
+  gboolean is_release;          /* lets go of something, also where a fault is injected */
 } Info;
 
 #define INFO(function, ...) [FAKE_##function] = { __VA_ARGS__ }
@@ -39,13 +40,13 @@ static const Info infos[FAKE_N_FUNCTIONS] = {
   INFO (DeviceGetPCIBusId, .needs = NEEDS_INIT),
   INFO (DeviceTotalMem, .needs = NEEDS_INIT),
   INFO (DevicePrimaryCtxRetain, .needs = NEEDS_INIT),
-  INFO (DevicePrimaryCtxRelease, .needs = NEEDS_INIT, .version = 11000),
+  INFO (DevicePrimaryCtxRelease, .needs = NEEDS_INIT, .version = 11000, .is_release = TRUE),
   INFO (DevicePrimaryCtxReset, .needs = NEEDS_INIT, .version = 11000),
   INFO (DevicePrimaryCtxGetState, .needs = NEEDS_INIT),
   INFO (CtxCreate, .needs = NEEDS_INIT),
-  INFO (CtxDestroy, .needs = NEEDS_INIT),
+  INFO (CtxDestroy, .needs = NEEDS_INIT, .is_release = TRUE),
   INFO (CtxPushCurrent, .needs = NEEDS_INIT),
-  INFO (CtxPopCurrent, .needs = NEEDS_INIT),
+  INFO (CtxPopCurrent, .needs = NEEDS_INIT, .is_release = TRUE),
   INFO (CtxSetCurrent, .needs = NEEDS_INIT),
   INFO (CtxGetCurrent, .needs = NEEDS_INIT),
   INFO (ThreadExchangeStreamCaptureMode, .needs = NEEDS_INIT, .version = 10010),
@@ -55,29 +56,31 @@ static const Info infos[FAKE_N_FUNCTIONS] = {
   INFO (DeviceGetMemPool, .needs = NEEDS_INIT, .version = 11020),
   INFO (DeviceSetMemPool, .needs = NEEDS_INIT, .version = 11020),
   INFO (MemPoolCreate, .needs = NEEDS_INIT, .version = 11020),
-  INFO (MemPoolDestroy, .needs = NEEDS_INIT, .version = 11020),
+  INFO (MemPoolDestroy, .needs = NEEDS_INIT, .version = 11020, .is_release = TRUE),
   INFO (MemPoolGetAttribute, .needs = NEEDS_INIT, .version = 11020),
   INFO (MemPoolSetAttribute, .needs = NEEDS_INIT, .version = 11020),
   INFO (MemPoolTrimTo, .needs = NEEDS_INIT, .version = 11020),
   INFO (MemAllocAsync, .version = 11020),
   INFO (MemAllocFromPoolAsync, .version = 11020),
-  INFO (MemFreeAsync, .version = 11020),
+  INFO (MemFreeAsync, .version = 11020, .is_release = TRUE),
   INFO (StreamIsCapturing, .version = 10000),
   INFO (LaunchHostFunc, .version = 10000),
   INFO (StreamBeginCapture, .version = 10010),
   INFO (StreamEndCapture, .version = 10000),
-  INFO (GraphDestroy, .needs = NEEDS_INIT, .version = 10000),
+  INFO (GraphDestroy, .needs = NEEDS_INIT, .version = 10000, .is_release = TRUE),
+  INFO (StreamDestroy, .is_release = TRUE),
+  INFO (EventDestroy, .is_release = TRUE),
   INFO (CtxSynchronize, .is_unsafe = TRUE),
   INFO (StreamSynchronize, .is_unsafe = TRUE),
   INFO (StreamQuery, .is_unsafe = TRUE),
   INFO (EventQuery, .is_unsafe = TRUE),
   INFO (EventSynchronize, .is_unsafe = TRUE),
   INFO (MemAlloc, .is_unsafe = TRUE),
-  INFO (MemFree, .is_unsafe = TRUE),
+  INFO (MemFree, .is_unsafe = TRUE, .is_release = TRUE),
   INFO (MemHostAlloc, .is_unsafe = TRUE),
-  INFO (MemFreeHost, .is_unsafe = TRUE),
+  INFO (MemFreeHost, .is_unsafe = TRUE, .is_release = TRUE),
   INFO (MemHostRegister, .is_unsafe = TRUE),
-  INFO (MemHostUnregister, .is_unsafe = TRUE),
+  INFO (MemHostUnregister, .is_unsafe = TRUE, .is_release = TRUE),
   INFO (MemcpyHtoD, .is_unsafe = TRUE),
   INFO (MemcpyDtoH, .is_unsafe = TRUE),
 };
@@ -171,7 +174,8 @@ fake_enter (FakeFunction function, gsize size)
   fake_wait_until (fake.clock + CALL_NS);
   fake.function = function;
   fault = fake_fault (function, size);
-  if (fault != CUDA_SUCCESS)
+  fake.late_fault = info->is_release ? fault : CUDA_SUCCESS;
+  if (fault != CUDA_SUCCESS && !info->is_release)
     return fault;
   if (info->needs != NEEDS_NOTHING && !fake.is_initialised) {
     fake_problem ("called before cuInit");
@@ -193,6 +197,9 @@ fake_leave (CUresult result, const gchar * format, ...)
 {
   va_list arguments;
 
+  if (result == CUDA_SUCCESS)
+    result = fake.late_fault;
+  fake.late_fault = CUDA_SUCCESS;
   if (fake_is_tracing ()) {
     va_start (arguments, format);
     fake_trace (fake.function, result, format, arguments);
@@ -206,7 +213,7 @@ fake_leave (CUresult result, const gchar * format, ...)
 
 /* Typed resolvers: dlsym() calls them, and finds nothing where they return NULL */
 #define EXPORT(required, name, suffix, prototype) \
-  static CUresult (*resolve_##name (void)) prototype { \
+  G_GNUC_UNUSED static CUresult (*resolve_##name (void)) prototype { \
     return fake_has (FAKE_##name) ? fake_##name : NULL; \
   } \
   __attribute__ ((visibility ("default"), ifunc ("resolve_" #name))) \

@@ -3,8 +3,9 @@
 
 #include "cuda-abi.h"
 
-/* Functions of the driver that the plugin has no use for, but that tests and what stands in them for
- * a model need. They are what the real driver has, so tests may run on it as well. */
+/* Functions of the driver that the plugin has no use for, but that tests need, and what stands in
+ * them for a model. They are what the real driver has, so tests may run on it as well. One that the
+ * plugin comes to need moves to CUDA_FUNCTIONS. */
 
 #ifndef CUDA_ABI_PROTOTYPES_ONLY
 typedef struct CUgraph_st *CUgraph;

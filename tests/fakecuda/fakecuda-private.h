@@ -161,8 +161,10 @@ typedef struct
   guint64 n_memory, n_pinned;
   gsize memory_bytes, pinned_bytes;
   gint n_pushed;                /* contexts on the stacks of all threads */
+  guint n_threads;              /* that have called */
   GPtrArray *captures;          /* of FakeCapture, active ones */
   CUresult sticky;
+  CUresult late_fault;          /* what the call returns although it does what it is for */
   guint host_function_thread;   /* that runs a host function, 0 = none */
 } FakeState;
 

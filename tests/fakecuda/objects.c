@@ -3,8 +3,8 @@
 
 /* Contexts, streams, events, pools and graphs: handles and what they stand for.
  *
- * A handle is 0x5a in the highest byte, which no address on this processor has, then the generation,
- * the kind and the number. */
+ * A handle is 0x5a in the highest byte, which no address on this processor has, then the
+ * generation, the kind and the number. */
 
 #define TAG ((guint64) 0x5a << 56)
 #define MASK_NUMBER 0xffffffffu

@@ -48,6 +48,7 @@ struct _FakePool
   GPtrArray *chunks;            /* of Chunk */
   guint64 threshold;
   gsize reserved, reserved_high, used, used_high;
+  guint64 next_free;            /* time of the first free that has not come about, or before */
   gint reuse[N_REUSE];
 };
 
@@ -144,6 +145,9 @@ settle (FakePool * pool)
 {
   guint i, k;
 
+  if (pool->next_free > fake.clock)
+    return;
+  pool->next_free = G_MAXUINT64;
   for (i = 0; i < pool->chunks->len; i++) {
     Chunk *chunk = g_ptr_array_index (pool->chunks, i);
     gboolean is_changed = FALSE;
@@ -151,8 +155,12 @@ settle (FakePool * pool)
     for (k = 0; k < chunk->blocks->len; k++) {
       Block *block = &g_array_index (chunk->blocks, Block, k);
 
-      if (block->state != BLOCK_FREEING || block->time > fake.clock)
+      if (block->state != BLOCK_FREEING)
         continue;
+      if (block->time > fake.clock) {
+        pool->next_free = MIN (pool->next_free, block->time);
+        continue;
+      }
       block->state = BLOCK_FREE;
       pool->used -= block->size;
       is_changed = TRUE;
@@ -405,6 +413,7 @@ free_async (CUdeviceptr pointer, CUstream handle)
   block->state = BLOCK_FREEING;
   block->stream = stream;
   block->time = stream->tail;
+  range->pool->next_free = MIN (range->pool->next_free, block->time);
   fake_range_remove (range);
   return CUDA_SUCCESS;
 }

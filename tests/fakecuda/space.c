@@ -3,9 +3,9 @@
 
 #include <sys/mman.h>
 
-/* Address space of a device. Addresses are many times more than there is memory, as on a real device;
- * memory is taken in pages of 2 MiB, which need not lie together. What has been freed is handed out
- * again late, so that a pointer that is kept too long points to nothing. */
+/* Address space of a device. There are many more addresses than there is memory, as on a real device;
+ * memory is taken in pages of 2 MiB, which need not lie together. Addresses that were freed are
+ * handed out again late, so that a pointer that is kept too long points to nothing. */
 
 #define SPACE_FACTOR 4
 
@@ -54,8 +54,8 @@ is_memory_left (FakeDevice * device, gsize size)
       || device->used + size <= fake.config.oom_above);
 }
 
-/* Offset of a hole of @size bytes that begins at @from or behind; G_MAXSIZE = none. *index: where in
- * `extents` it belongs */
+/* Offset of a hole of @size bytes that begins at @from or behind; G_MAXSIZE = none. *index: its
+ * place in `extents` */
 static gsize
 find_hole (FakeDevice * device, gsize from, gsize size, guint * index)
 {

@@ -171,7 +171,7 @@ check_access (const FakeOperation * operation, FakeRange * range, CUdeviceptr st
   return TRUE;
 }
 
-/* Keeps the last access of each stream to the same bytes only, and what nobody has waited for yet */
+/* Keeps each stream's last access to the same bytes only, and what nobody has waited for yet */
 static void
 add_access (FakeRange * range, FakeStream * stream, CUdeviceptr start, gsize size, guint64 time,
     gboolean is_write)
@@ -296,11 +296,14 @@ fake_stream_add (const FakeOperation * operation, guint64 duration, gint engine)
 static void
 run_host_function (FakeOperation * operation)
 {
+  CUresult late_fault = fake.late_fault;
+
   fake.host_function_thread = fake_thread ();
   fake_unlock ();
   operation->host_function (operation->host);
   fake_lock ();
   fake.host_function_thread = 0;
+  fake.late_fault = late_fault;
   g_cond_broadcast (&host_function_done);
 }
 

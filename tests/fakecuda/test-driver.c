@@ -154,7 +154,8 @@ test_device (void)
   g_assert_cmpint (cuda_device_ordinal (other), ==, 1);
   g_assert_cmpint (cuda_device_numa_node (device), ==, -1);
   g_assert_null (cuda_device_get (2, &error));
-  assert_driver_error (g_steal_pointer (&error), CUDA_DRIVER_ERROR_CALL, "no device 2; there are 2");
+  assert_driver_error (g_steal_pointer (&error), CUDA_DRIVER_ERROR_CALL,
+      "no device 2; there are 2");
   g_assert_null (cuda_device_get (-1, &error));
   assert_driver_error (error, CUDA_DRIVER_ERROR_CALL, "no device -1");
 

@@ -172,6 +172,40 @@ test_stranded (void)
   end ();
 }
 
+/* The smallest hole that fits is taken, and split */
+static void
+test_best_fit (void)
+{
+  static const guint sizes[] = { 10, 1, 4, 1, 6, 1 };
+  CUmemoryPool pool;
+  CUstream stream;
+  CUdeviceptr pieces[G_N_ELEMENTS (sizes)], memory;
+  guint i;
+
+  begin ("");
+  stream = new_stream ();
+  pool = new_pool (G_MAXUINT64);
+  for (i = 0; i < G_N_ELEMENTS (sizes); i++)
+    pieces[i] = pool_memory (pool, sizes[i] * MIB, stream);
+  for (i = 0; i < G_N_ELEMENTS (sizes); i += 2)
+    assert_ok (cu.MemFree (pieces[i]));
+  memory = pool_memory (pool, 5 * MIB, stream);
+  g_assert_cmpuint (memory, ==, pieces[4]);
+  assert_ok (cu.MemFree (memory));
+  memory = pool_memory (pool, 512, stream);
+  g_assert_cmpuint (memory, ==, pieces[2]);
+  assert_ok (cu.MemFree (memory));
+  memory = pool_memory (pool, 7 * MIB, stream);
+  g_assert_cmpuint (memory, ==, pieces[5] + MIB);       /* the rest of the chunk: 9 MiB */
+  assert_ok (cu.MemFree (memory));
+  assert_pool (pool, 32 * MIB, 32 * MIB, 3 * MIB, 23 * MIB);
+  for (i = 1; i < G_N_ELEMENTS (sizes); i += 2)
+    assert_ok (cu.MemFree (pieces[i]));
+  assert_ok (cu.MemPoolDestroy (pool));
+  assert_ok (cu.StreamDestroy (stream));
+  end ();
+}
+
 /* ---- reuse ---- */
 
 static void
@@ -317,6 +351,69 @@ test_order (void)
   end ();
 }
 
+/* Memory in use never overlaps, and the sums hold, whatever the order of what three streams do */
+static void
+test_random (void)
+{
+  GRand *random = g_rand_new_with_seed (7);
+  CUstream streams[3];
+  CUmemoryPool pool;
+  struct
+  {
+    CUdeviceptr pointer;
+    gsize size;
+    guint stream;
+  } memory[48] = { 0 };
+  guint64 used = 0;
+  guint i, k;
+
+  begin ("total_mb=512");
+  pool = new_pool (128 * MIB);
+  for (i = 0; i < 3; i++)
+    streams[i] = new_stream ();
+  for (i = 0; i < 6000; i++) {
+    guint slot = g_rand_int_range (random, 0, G_N_ELEMENTS (memory));
+    guint stream = g_rand_int_range (random, 0, 3);
+    gsize size = (gsize) 512 << g_rand_int_range (random, 0, 17);
+
+    if (memory[slot].pointer != 0) {
+      assert_ok (fake->kernel (streams[memory[slot].stream], 5000, 0, 0, NULL,
+              memory[slot].pointer, memory[slot].size, -1));
+      assert_ok (cu.MemFreeAsync (memory[slot].pointer, streams[memory[slot].stream]));
+      used -= memory[slot].size;
+      memory[slot].pointer = 0;
+    } else if (cu.MemAllocFromPoolAsync (&memory[slot].pointer, size, pool, streams[stream])
+        == CUDA_SUCCESS) {
+      memory[slot].size = size;
+      memory[slot].stream = stream;
+      used += size;
+      for (k = 0; k < G_N_ELEMENTS (memory); k++)
+        g_assert_true (k == slot || memory[k].pointer == 0
+            || memory[k].pointer + memory[k].size <= memory[slot].pointer
+            || memory[slot].pointer + size <= memory[k].pointer);
+    } else {
+      memory[slot].pointer = 0;
+    }
+    g_assert_cmpuint (attribute (pool, CU_MEMPOOL_ATTR_USED_MEM_CURRENT), >=, used);
+    g_assert_cmpuint (attribute (pool, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT) % (32 * MIB), ==, 0);
+    if (i % 100 == 0) {
+      assert_ok (cu.CtxSynchronize ());
+      g_assert_cmpuint (attribute (pool, CU_MEMPOOL_ATTR_USED_MEM_CURRENT), ==, used);
+    }
+  }
+  for (k = 0; k < G_N_ELEMENTS (memory); k++)
+    if (memory[k].pointer != 0)
+      assert_ok (cu.MemFreeAsync (memory[k].pointer, streams[memory[k].stream]));
+  assert_ok (cu.CtxSynchronize ());
+  assert_ok (cu.MemPoolTrimTo (pool, 0));
+  g_assert_cmpuint (attribute (pool, CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT), ==, 0);
+  assert_ok (cu.MemPoolDestroy (pool));
+  for (i = 0; i < 3; i++)
+    assert_ok (cu.StreamDestroy (streams[i]));
+  end ();
+  g_rand_free (random);
+}
+
 /* ---- pools of a device ---- */
 
 static void
@@ -400,9 +497,11 @@ main (int argc, char **argv)
   g_test_add_func ("/fakecuda/pools/sizes", test_sizes);
   g_test_add_func ("/fakecuda/pools/threshold", test_threshold);
   g_test_add_func ("/fakecuda/pools/stranded", test_stranded);
+  g_test_add_func ("/fakecuda/pools/best-fit", test_best_fit);
   g_test_add_func ("/fakecuda/pools/reuse", test_reuse);
   g_test_add_func ("/fakecuda/pools/last-resort", test_last_resort);
   g_test_add_func ("/fakecuda/pools/order", test_order);
+  g_test_add_func ("/fakecuda/pools/random", test_random);
   g_test_add_func ("/fakecuda/pools/current", test_current_pool);
   g_test_add_func ("/fakecuda/pools/no-context", test_no_context);
   g_test_add_func ("/fakecuda/pools/bad-properties", test_bad_properties);

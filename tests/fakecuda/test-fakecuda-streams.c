@@ -168,7 +168,7 @@ test_missing_wait (void)
 {
   guint8 *data;
   CUdeviceptr memory;
-  CUstream copies, work;
+  CUstream copies, work, third;
   CUevent ready, done;
   guint64 sum;
 
@@ -207,8 +207,12 @@ test_missing_wait (void)
   assert_ok (cu.StreamWaitEvent (copies, done, 0));
   assert_ok (cu.MemcpyHtoDAsync (memory, data, SIZE, copies));
   assert_problems (0);
-  /* through a third party, too: copies has waited for work, and the host for copies */
+  /* at second hand, too: copies has waited for work, and the host for copies */
   assert_ok (cu.StreamSynchronize (copies));
+  third = new_stream ();
+  assert_ok (fake->kernel (third, 0, 0, 0, NULL, memory, SIZE, 1));
+  assert_problems (0);
+  assert_ok (cu.StreamDestroy (third));
   assert_ok (cu.MemFreeHost (data));
   g_assert_cmpuint (sum, ==, SIZE);
 
@@ -277,8 +281,8 @@ test_legacy_stream (void)
 static void
 test_events (void)
 {
-  CUstream stream;
-  CUevent start, stop, untimed;
+  CUstream stream, other;
+  CUevent start, stop, untimed, later;
   gfloat ms = 0;
   guint n;
 
@@ -304,6 +308,20 @@ test_events (void)
   assert_ok (cu.EventElapsedTime (&ms, start, stop));
   g_assert_cmpfloat_with_epsilon (ms, 2.0, 0.001);
   assert_error (cu.EventElapsedTime (&ms, start, untimed), CUDA_ERROR_INVALID_HANDLE);
+
+  /* who waits for an event comes after it */
+  other = new_stream ();
+  later = new_event ();
+  assert_ok (fake->kernel (stream, 2000000, 0, 0, NULL, 0, 0, -1));
+  assert_ok (cu.EventRecord (stop, stream));
+  assert_ok (cu.StreamWaitEvent (other, stop, 0));
+  assert_ok (fake->kernel (other, 1000000, 0, 0, NULL, 0, 0, -1));
+  assert_ok (cu.EventRecord (later, other));
+  assert_ok (cu.EventSynchronize (later));
+  assert_ok (cu.EventElapsedTime (&ms, stop, later));
+  g_assert_cmpfloat_with_epsilon (ms, 1.0, 0.001);
+  assert_ok (cu.EventDestroy (later));
+  assert_ok (cu.StreamDestroy (other));
 
   assert_ok (cu.EventDestroy (start));
   assert_error (cu.EventQuery (start), CUDA_ERROR_INVALID_HANDLE);
@@ -493,6 +511,7 @@ test_capture (void)
   g_assert_cmpint (status, ==, CU_STREAM_CAPTURE_STATUS_NONE);
   assert_ok (cu.MemsetD8Async (memory, 1, 64, stream)); /* does not run */
   assert_error (alloc_elsewhere (CU_STREAM_CAPTURE_MODE_RELAXED), CUDA_SUCCESS);
+  assert_error (alloc_elsewhere (CU_STREAM_CAPTURE_MODE_THREAD_LOCAL), CUDA_SUCCESS);
   assert_ok (cu.StreamEndCapture (stream, &graph));
   g_assert_cmpuint (fake->alive ("graph"), ==, 1);
   assert_ok (cu.GraphDestroy (graph));

@@ -223,7 +223,7 @@ test_memory (void)
 static void
 test_holes (void)
 {
-  CUdeviceptr pieces[16], whole;
+  CUdeviceptr pieces[16], whole, next;
   guint i;
 
   begin ("total_mb=32");
@@ -235,6 +235,12 @@ test_holes (void)
   for (i = 1; i < 16; i += 2)
     g_assert_true (whole + 16 * MIB <= pieces[i] || pieces[i] + 2 * MIB <= whole);
   assert_ok (cu.MemFree (whole));
+  /* a freed address is not the next one */
+  whole = new_memory (2 * MIB);
+  assert_ok (cu.MemFree (whole));
+  next = new_memory (2 * MIB);
+  g_assert_cmpuint (next, !=, whole);
+  assert_ok (cu.MemFree (next));
   for (i = 1; i < 16; i += 2)
     assert_ok (cu.MemFree (pieces[i]));
   end ();
@@ -292,6 +298,7 @@ test_faults (void)
 {
   guint i, n = 0;
   gsize free_size, total;
+  CUdeviceptr memory;
 
   begin ("fail=MemAlloc:2");
   assert_allocs ("2000", 1);
@@ -308,6 +315,13 @@ test_faults (void)
   assert_error (cu.MemGetInfo (&free_size, &total), CUDA_ERROR_UNKNOWN);
   assert_ok (cu.MemGetInfo (&free_size, &total));
   end ();
+  begin ("fail=MemFree:719,fail=DevicePrimaryCtxRelease:999");
+  memory = new_memory (1);
+  assert_error (cu.MemFree (memory), CUDA_ERROR_LAUNCH_FAILED);
+  g_assert_cmpuint (fake->alive ("memory"), ==, 0);     /* it is freed all the same */
+  assert_ok (cu.CtxPopCurrent (NULL));
+  assert_error (cu.DevicePrimaryCtxRelease (0), CUDA_ERROR_UNKNOWN);
+  g_assert_cmpuint (fake->alive (NULL), ==, 0);
   begin ("fail=MemAlloc:2@prob=0.25:count=0:seed=3");
   for (i = 0; i < 1000; i++)
     n += alloc_and_free (1) != CUDA_SUCCESS;
@@ -346,6 +360,27 @@ test_sticky (void)
   assert_error (cu.StreamSynchronize (stream), CUDA_ERROR_LAUNCH_FAILED);
   assert_ok (cu.DeviceGetCount (&count));       /* needs no context */
   end ();                       /* what can't be freed is no leak */
+}
+
+/* A test that leaves something behind is found by the next one */
+static void
+test_configure (void)
+{
+  CUcontext current;
+
+  begin ("");
+  new_stream ();
+  assert_error (cu.CtxDestroy (NULL), CUDA_ERROR_INVALID_CONTEXT);
+  fake->configure ("");
+  assert_problems (2);
+  g_assert_cmpuint (fake->alive (NULL), ==, 0);
+  g_assert_cmpuint (fake->calls (NULL), ==, 0);
+  assert_ok (cu.CtxGetCurrent (&current));      /* cuInit still counts */
+  g_assert_null (current);
+  begin ("leaks=0");
+  new_stream ();
+  fake->configure ("");
+  assert_problems (0);
 }
 
 static void
@@ -602,6 +637,7 @@ main (int argc, char **argv)
   g_test_add_func ("/fakecuda/faults/oom-above", test_oom_above);
   g_test_add_func ("/fakecuda/faults/sticky", test_sticky);
   g_test_add_func ("/fakecuda/faults/bad-config", test_bad_config);
+  g_test_add_func ("/fakecuda/configure", test_configure);
   g_test_add_func ("/fakecuda/calls", test_calls);
   g_test_add_func ("/fakecuda/real-time", test_real_time);
   g_test_add_func ("/fakecuda/versions", test_versions);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* One line of JSON a call. Handles and pointers are numbers in order of creation, so that two runs of
- * the same calls write the same lines. */
+/* One line of JSON a call. Handles and pointers are numbers in order of creation, so that two runs
+ * of the same calls write the same lines. */
 
 static FILE *file;
 
