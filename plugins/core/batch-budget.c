@@ -197,7 +197,7 @@ fit (SeqBatchBudget * self)
     least = MIN (least, points[i].slots);
     most = MAX (most, points[i].slots);
   }
-  if (n < 3 || most < least * SPREAD)
+  if (n < 3)
     return;
   for (i = 0; i < n; i++) {
     xx += (points[i].slots - x) * (points[i].slots - x);
@@ -208,8 +208,21 @@ fit (SeqBatchBudget * self)
   for (i = 0; i < n; i++)
     worst = MAX (worst, fabs (self->base + self->slope * points[i].slots - points[i].peak)
         / points[i].peak);
-  if (worst > MAX_RESIDUAL)
+  self->disagree = worst > MAX_RESIDUAL;
+  if (self->disagree || most < least * SPREAD)
     self->slope = 0;
+}
+
+/* Room for another point. Where all agree, every second one will do, or sizes that grow slowly would
+ * soon be too near together; else the oldest may not hold any more. */
+static void
+thin_out (SeqBatchBudget * self)
+{
+  guint i;
+
+  self->n_points = self->disagree ? SEQ_BUDGET_POINTS - 1 : SEQ_BUDGET_POINTS / 2;
+  for (i = 0; i < self->n_points; i++)
+    self->points[i] = self->points[self->disagree ? i + 1 : 2 * i];
 }
 
 void
@@ -220,9 +233,9 @@ seq_batch_budget_observe (SeqBatchBudget * self, guint64 slots, guint64 peak)
   if (slots == 0 || peak == 0)
     return;
   for (i = 0; i < self->n_points && self->points[i].slots != slots; i++);
-  if (i == SEQ_BUDGET_POINTS) { /* the oldest goes */
-    for (i = 0; i + 1 < SEQ_BUDGET_POINTS; i++)
-      self->points[i] = self->points[i + 1];
+  if (i == SEQ_BUDGET_POINTS) {
+    thin_out (self);
+    i = self->n_points;
   }
   self->points[i] = (SeqBudgetPoint) { slots, peak };
   self->n_points = MAX (self->n_points, i + 1);

@@ -50,6 +50,7 @@ typedef struct
   SeqBudgetPoint points[SEQ_BUDGET_POINTS];
   guint n_points;
   gdouble base, slope;          /* peak = base + slope x slots; slope 0 = can't be told */
+  gboolean disagree;            /* the points are on no line */
 } SeqBatchBudget;
 
 void seq_batch_budget_init (SeqBatchBudget * self);

@@ -31,52 +31,6 @@ typedef struct
 
 /* ---- pushes ---- */
 
-static GstFlowReturn
-push_tracked (GstCudaMemGuard * self, GstBuffer * buffer)
-{
-  GuardSample before, after;
-  GstFlowReturn flow;
-
-  cuda_mem_guard_refresh (self, &before);
-  flow = gst_pad_push (self->srcpad, buffer);
-  cuda_mem_guard_refresh (self, &after);
-
-  GST_OBJECT_LOCK (self);
-  guard_stats_take_change (&self->stats, &before, &after);
-  GST_OBJECT_UNLOCK (self);
-  return flow;
-}
-
-/* The guard keeps a reference of its own, or there would be nothing to try again. */
-static GstFlowReturn
-push_once (GstCudaMemGuard * self, GstBuffer * buffer, gboolean * oom)
-{
-  GstFlowReturn flow;
-  gboolean track;
-
-  GST_OBJECT_LOCK (self);
-  self->pushing = TRUE;
-  self->reported = FALSE;
-  track = self->settings.track;
-  GST_OBJECT_UNLOCK (self);
-
-  gst_buffer_ref (buffer);
-  flow = track ? push_tracked (self, buffer) : gst_pad_push (self->srcpad, buffer);
-
-  GST_OBJECT_LOCK (self);
-  self->pushing = FALSE;
-  *oom = flow == FLOW_OOM
-      || (self->reported && flow != GST_FLOW_FLUSHING && flow != GST_FLOW_EOS);
-  if (*oom) {
-    self->stats.ooms++;
-    self->stats.slots_since_sample = 0; /* a peak now is not that of a batch that passed */
-  }
-  GST_OBJECT_UNLOCK (self);
-  return flow;
-}
-
-/* ---- budget ---- */
-
 static guint64
 slots_of (GstBuffer * buffer)
 {
@@ -84,6 +38,65 @@ slots_of (GstBuffer * buffer)
 
   return meta != NULL ? meta->slots : 0;
 }
+
+/* How a push ended: was it for lack of memory? */
+static gboolean
+take_flow (GstCudaMemGuard * self, GstBuffer * buffer, GstFlowReturn flow)
+{
+  gboolean oom;
+
+  GST_OBJECT_LOCK (self);
+  self->pushing = FALSE;
+  oom = flow == FLOW_OOM
+      || (self->reported && flow != GST_FLOW_FLUSHING && flow != GST_FLOW_EOS);
+  if (oom) {
+    self->stats.ooms++;
+    self->stats.slots_since_sample = 0; /* a peak now is not that of a batch that passed */
+  } else if (flow == GST_FLOW_OK) {
+    self->stats.slots_since_sample = MAX (self->stats.slots_since_sample, slots_of (buffer));
+  }
+  GST_OBJECT_UNLOCK (self);
+  return oom;
+}
+
+static void
+track (GstCudaMemGuard * self, const GuardSample * before)
+{
+  GuardSample after;
+
+  cuda_mem_guard_refresh (self, &after);
+  GST_OBJECT_LOCK (self);
+  guard_stats_take_change (&self->stats, before, &after);
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* The guard keeps a reference of its own, or there would be nothing to try again. */
+static GstFlowReturn
+push_once (GstCudaMemGuard * self, GstBuffer * buffer, gboolean * oom)
+{
+  GuardSample before;
+  GstFlowReturn flow;
+  gboolean is_tracked;
+
+  GST_OBJECT_LOCK (self);
+  is_tracked = self->settings.track;
+  GST_OBJECT_UNLOCK (self);
+  if (is_tracked)
+    cuda_mem_guard_refresh (self, &before);
+
+  GST_OBJECT_LOCK (self);
+  self->pushing = TRUE;
+  self->reported = FALSE;
+  GST_OBJECT_UNLOCK (self);
+  flow = gst_pad_push (self->srcpad, gst_buffer_ref (buffer));
+  *oom = take_flow (self, buffer, flow);
+
+  if (is_tracked)
+    track (self, &before);
+  return flow;
+}
+
+/* ---- budget ---- */
 
 static gboolean
 is_known_to_fail (GstCudaMemGuard * self, GstBuffer * buffer)
@@ -104,14 +117,12 @@ note_passed (GstCudaMemGuard * self, GstBuffer * buffer, gboolean clean, gboolea
   if (slots == 0)
     return;
   GST_OBJECT_LOCK (self);
-  if (clean) {
+  if (clean)
     seq_batch_budget_clean (&self->budget, slots);
-    self->stats.slots_since_sample = MAX (self->stats.slots_since_sample, slots);
-  } else if (again) {
+  else if (again)
     seq_batch_budget_passed_again (&self->budget, slots);
-  } else {
+  else
     seq_batch_budget_passed (&self->budget, slots);
-  }
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -137,7 +148,7 @@ send_budget (GstCudaMemGuard * self)
   GST_OBJECT_LOCK (self);
   budget = seq_batch_budget_get (&self->budget);
   sent = self->stats.budget;
-  if (budget > 0 && sent > 0 && !seq_batch_budget_is_known_to_fail (&self->budget, sent)
+  if (budget > 0 && sent > 0 && (budget > sent || self->budget.limit == 0)
       && MAX (budget, sent) - MIN (budget, sent) < sent / LEAST_CHANGE)
     budget = sent;
   self->stats.budget = budget;

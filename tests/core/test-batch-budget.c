@@ -279,6 +279,15 @@ test_fit (void)
   seq_batch_budget_failed (&budget, 6000);
   g_assert_cmpuint (seq_batch_budget_get (&budget), ==, 5000);
 
+  /* sizes that grow slowly, and then memory that is used otherwise */
+  seq_batch_budget_init (&budget);
+  for (i = 0; i < 200; i++)
+    seq_batch_budget_observe (&budget, 1000 + 10 * i, 1000 + 2 * (1000 + 10 * i));
+  g_assert_cmpuint (limit_with (&budget, 21000), ==, 9475);
+  for (i = 1; i <= 30; i++)
+    seq_batch_budget_observe (&budget, 2500 + 100 * i, 1000 + 3 * (2500 + 100 * i));
+  g_assert_cmpuint (limit_with (&budget, 21000), ==, 6316);
+
   /* too near together; no line; a falling one; and as many points as one likes */
   seq_batch_budget_init (&budget);
   for (i = 0; i < 40; i++)
