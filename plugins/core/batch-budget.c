@@ -103,11 +103,8 @@ grow (SeqBatchBudget * self)
 }
 
 void
-seq_batch_budget_clean (SeqBatchBudget * self, guint64 slots)
+seq_batch_budget_begin (SeqBatchBudget * self)
 {
-  seq_batch_budget_passed (self, slots);
-  self->tried = MAX (self->tried, slots);
-  self->clean++;
   self->age++;
   if (self->contradictions > self->proofs && self->age >= DOUBTFUL_LIFETIME) {
     self->failed = self->limit = 0;     /* it is not size that makes things fail */
@@ -117,6 +114,14 @@ seq_batch_budget_clean (SeqBatchBudget * self, guint64 slots)
     self->clean = 0;
     self->lifetime = MIN (self->lifetime * 2, MAX_LIFETIME);
   }
+}
+
+void
+seq_batch_budget_clean (SeqBatchBudget * self, guint64 slots)
+{
+  seq_batch_budget_passed (self, slots);
+  self->tried = MAX (self->tried, slots);
+  self->clean++;
   if (self->limit > 0)
     grow (self);
 }

@@ -60,13 +60,16 @@ guint64 seq_batch_budget_get (const SeqBatchBudget * self);
 
 gboolean seq_batch_budget_is_known_to_fail (const SeqBatchBudget * self, guint64 slots);
 
+/* A batch comes, so what is known becomes older */
+void seq_batch_budget_begin (SeqBatchBudget * self);
+
 /* A batch passed as a whole, without having failed before */
 void seq_batch_budget_clean (SeqBatchBudget * self, guint64 slots);
 
 /* A piece passed */
 void seq_batch_budget_passed (SeqBatchBudget * self, guint64 slots);
 
-/* A batch or piece passed when it was tried again */
+/* A batch or piece passed when it was tried again, and nothing had changed */
 void seq_batch_budget_passed_again (SeqBatchBudget * self, guint64 slots);
 
 /* Has a batch or piece as large passed before? Then a failure may be chance. */

@@ -110,7 +110,7 @@ is_known_to_fail (GstCudaMemGuard * self, GstBuffer * buffer)
 }
 
 static void
-note_passed (GstCudaMemGuard * self, GstBuffer * buffer, gboolean clean, gboolean again)
+note_passed (GstCudaMemGuard * self, GstBuffer * buffer, gboolean clean, gboolean by_chance)
 {
   guint64 slots = slots_of (buffer);
 
@@ -119,7 +119,7 @@ note_passed (GstCudaMemGuard * self, GstBuffer * buffer, gboolean clean, gboolea
   GST_OBJECT_LOCK (self);
   if (clean)
     seq_batch_budget_clean (&self->budget, slots);
-  else if (again)
+  else if (by_chance)
     seq_batch_budget_passed_again (&self->budget, slots);
   else
     seq_batch_budget_passed (&self->budget, slots);
@@ -321,8 +321,8 @@ relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
   }
   if (*oom)
     note_failed (self, buffer);
-  else if (flow == GST_FLOW_OK)
-    note_passed (self, buffer, FALSE, TRUE);
+  else if (flow == GST_FLOW_OK) /* by chance, unless the trim has helped */
+    note_passed (self, buffer, FALSE, freed == 0 || freed == GST_SEQ_MEMORY_UNKNOWN);
   return flow;
 }
 
@@ -423,6 +423,9 @@ cuda_mem_guard_push (GstCudaMemGuard * self, GstBuffer * buffer)
   Delivery delivery = { self, buffer, 1, 1, FALSE };
   GstFlowReturn flow;
 
+  GST_OBJECT_LOCK (self);
+  seq_batch_budget_begin (&self->budget);
+  GST_OBJECT_UNLOCK (self);
   if (can_be_split (buffer))
     delivery.n_records = gst_buffer_get_seq_batch_meta (buffer)->n_records;
   flow = deliver (&delivery, 0, delivery.n_records, FALSE);
