@@ -209,17 +209,30 @@ post_skipped (Delivery * delivery, const GstSeqBatchRecord * record, const gchar
   cuda_mem_guard_post (self, structure);
 }
 
-/* What the message says of it: a record, several that can't be parted, or a buffer. */
+/* What the message says of it: a record, with others that it can't be parted from, or a buffer. */
 static gchar *
 describe_loss (const GstSeqBatchRecord * record, const gchar * name, guint n, gsize size)
 {
+  gchar *others, *text;
+
   if (record == NULL)
     return g_strdup_printf ("a buffer of %" G_GSIZE_FORMAT " bytes", size);
-  if (n > 1)
-    return g_strdup_printf ("a batch of %u records that can't be split, from record %"
-        G_GUINT64_FORMAT " '%s' on,", n, record->id, name);
-  return g_strdup_printf ("record %" G_GUINT64_FORMAT " '%s' of %u tokens", record->id, name,
-      record->tokens);
+  others = n > 1 ? g_strdup_printf (", with %u others that can't be split off,", n - 1) : NULL;
+  text = g_strdup_printf ("record %" G_GUINT64_FORMAT " '%s' of %u tokens%s", record->id, name,
+      record->tokens, others ? others : "");
+  g_free (others);
+  return text;
+}
+
+static guint
+find_longest (const GstSeqBatchMeta * meta, guint first, guint n)
+{
+  guint longest = first, i;
+
+  for (i = first; i < first + n; i++)
+    if (meta->records[i].tokens > meta->records[longest].tokens)
+      longest = i;
+  return longest;
 }
 
 /* @n records from @first on don't fit, and can't be split any more. */
@@ -231,12 +244,14 @@ give_up (Delivery * delivery, guint first, guint n)
   const GstSeqBatchRecord *record = NULL;
   gchar *name = NULL, *what;
   GuardOnOom on_oom;
+  guint longest;
 
   if (meta != NULL && meta->n_records > 0) {
-    record = &meta->records[first];
-    name = dup_name (delivery->batch, first);
     if (delivery->n_records == 1)
       n = meta->n_records;
+    longest = find_longest (meta, first, n);
+    record = &meta->records[longest];
+    name = dup_name (delivery->batch, longest);
   }
   what = describe_loss (record, name, n, gst_buffer_get_size (delivery->batch));
   GST_OBJECT_LOCK (self);
@@ -264,9 +279,9 @@ give_up (Delivery * delivery, guint first, guint n)
 
 /* How often is it worth to try the same again? Where as large a batch has passed before, it may be
  * chance. Else a whole batch once, when the trim has helped, or nobody knows and experience does
- * not speak against it; and a single record once in any case. */
+ * not speak against it; and what can't be halved once in any case. */
 static guint
-count_chances (Delivery * delivery, GstBuffer * buffer, guint n, guint64 freed)
+count_chances (Delivery * delivery, GstBuffer * buffer, guint n, gboolean is_last, guint64 freed)
 {
   GstCudaMemGuard *self = delivery->guard;
   gboolean has_passed;
@@ -278,7 +293,7 @@ count_chances (Delivery * delivery, GstBuffer * buffer, guint n, guint64 freed)
       && seq_batch_budget_has_passed (&self->budget, slots_of (buffer));
   GST_OBJECT_UNLOCK (self);
 
-  if (n == 1)
+  if (is_last)
     return has_passed ? LAST_CHANCES : 1;
   if (has_passed)
     return 1;
@@ -298,7 +313,7 @@ count_replay (GstCudaMemGuard * self)
 
 /* After a failure: wait, trim, try again. @oom is whether it failed in the end. */
 static GstFlowReturn
-relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
+relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean is_last, gboolean * oom)
 {
   GstCudaMemGuard *self = delivery->guard;
   GstFlowReturn flow = GST_FLOW_OK;
@@ -313,7 +328,8 @@ relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
     *oom = FALSE;
     return GST_FLOW_ERROR;
   }
-  for (chances = count_chances (delivery, buffer, n, freed); *oom && chances > 0; chances--) {
+  chances = count_chances (delivery, buffer, n, is_last, freed);
+  for (; *oom && chances > 0; chances--) {
     count_replay (self);
     flow = push_once (self, buffer, oom);
     if (n == delivery->n_records && (freed == 0 || freed == GST_SEQ_MEMORY_UNKNOWN))
@@ -327,12 +343,12 @@ relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
 }
 
 static GstFlowReturn
-try (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
+attempt (Delivery * delivery, GstBuffer * buffer, guint n, gboolean is_last, gboolean * oom)
 {
   GstFlowReturn flow = push_once (delivery->guard, buffer, oom);
 
   if (*oom)
-    return relieve (delivery, buffer, n, oom);
+    return relieve (delivery, buffer, n, is_last, oom);
   if (flow == GST_FLOW_OK)
     note_passed (delivery->guard, buffer, n == delivery->n_records, FALSE);
   return flow;
@@ -382,7 +398,7 @@ deliver (Delivery * delivery, guint first, guint n, gboolean again)
   if (tried && again)
     count_replay (self);
   if (tried)
-    flow = try (delivery, buffer, n, &oom);
+    flow = attempt (delivery, buffer, n, half == 0, &oom);
   gst_buffer_unref (buffer);
   if (!oom) {
     delivery->next_piece++;

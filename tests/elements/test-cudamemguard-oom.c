@@ -707,6 +707,13 @@ test_empty_sequences (void)
   for (guint i = 0; i < 8; i++)
     g_assert_cmpuint (g_array_index (got, guint64, i) >> 20, ==, i);
   assert_no_error_posted (bench.guard);
+
+  /* the error names the one that has tokens */
+  bench.consumer->limit = 2;
+  batch = one_batch ("tokenizer=bytes layout=packed window=0", NULL, ",,AAAA,");
+  g_assert_cmpint (gst_pad_push (bench.src, batch), ==, GST_FLOW_ERROR);
+  assert_one_error (bench.guard, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
+      "record 2 'r2' of 4 tokens, with 3 others");
   bench_clear (&bench);
 }
 
