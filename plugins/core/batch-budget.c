@@ -103,11 +103,8 @@ grow (SeqBatchBudget * self)
 }
 
 void
-seq_batch_budget_clean (SeqBatchBudget * self, guint64 slots)
+seq_batch_budget_begin (SeqBatchBudget * self)
 {
-  seq_batch_budget_passed (self, slots);
-  self->tried = MAX (self->tried, slots);
-  self->clean++;
   self->age++;
   if (self->contradictions > self->proofs && self->age >= DOUBTFUL_LIFETIME) {
     self->failed = self->limit = 0;     /* it is not size that makes things fail */
@@ -117,6 +114,14 @@ seq_batch_budget_clean (SeqBatchBudget * self, guint64 slots)
     self->clean = 0;
     self->lifetime = MIN (self->lifetime * 2, MAX_LIFETIME);
   }
+}
+
+void
+seq_batch_budget_clean (SeqBatchBudget * self, guint64 slots)
+{
+  seq_batch_budget_passed (self, slots);
+  self->tried = MAX (self->tried, slots);
+  self->clean++;
   if (self->limit > 0)
     grow (self);
 }
@@ -152,8 +157,8 @@ seq_batch_budget_halve (SeqBatchBudget * self)
     set_limit (self, now / 2);
 }
 
-void
-seq_batch_budget_set_room (SeqBatchBudget * self, guint64 room)
+static void
+note_room (SeqBatchBudget * self, guint64 room)
 {
   gdouble growth;
 
@@ -166,54 +171,78 @@ seq_batch_budget_set_room (SeqBatchBudget * self, guint64 room)
     self->failed = 0;
 }
 
+void
+seq_batch_budget_set_memory (SeqBatchBudget * self, guint64 room, guint64 capacity)
+{
+  gdouble predicted;
+
+  note_room (self, room);
+  self->predicted = 0;
+  if (self->slope <= 0 || capacity == SEQ_BUDGET_UNKNOWN)
+    return;
+  predicted = (capacity * MARGIN - self->base) / self->slope;
+  if (predicted >= 1 && predicted < (gdouble) G_MAXINT64)
+    self->predicted = (guint64) predicted;
+}
+
 /* ---- peaks ---- */
 
-/* peak = a + b slots; FALSE if the points don't tell */
-static gboolean
-fit (const SeqBudgetPoint * points, guint n, gdouble * a, gdouble * b)
+/* By least squares; no slope if the points don't tell */
+static void
+fit (SeqBatchBudget * self)
 {
+  const SeqBudgetPoint *points = self->points;
+  guint n = self->n_points, i;
   gdouble x = 0, y = 0, xx = 0, xy = 0, least = points[0].slots, most = 0, worst = 0;
-  guint i;
 
+  self->base = self->slope = 0;
   for (i = 0; i < n; i++) {
     x += points[i].slots / (gdouble) n;
     y += points[i].peak / (gdouble) n;
     least = MIN (least, points[i].slots);
     most = MAX (most, points[i].slots);
   }
-  if (n < 3 || most < least * SPREAD)
-    return FALSE;
+  if (n < 3)
+    return;
   for (i = 0; i < n; i++) {
     xx += (points[i].slots - x) * (points[i].slots - x);
     xy += (points[i].slots - x) * (points[i].peak - y);
   }
-  *b = xy / xx;
-  *a = y - *b * x;
+  self->slope = xy / xx;
+  self->base = y - self->slope * x;
   for (i = 0; i < n; i++)
-    worst = MAX (worst, fabs (*a + *b * points[i].slots - points[i].peak) / points[i].peak);
-  return *b > 0 && worst <= MAX_RESIDUAL;
+    worst = MAX (worst, fabs (self->base + self->slope * points[i].slots - points[i].peak)
+        / points[i].peak);
+  self->disagree = worst > MAX_RESIDUAL;
+  if (self->disagree || most < least * SPREAD)
+    self->slope = 0;
+}
+
+/* Room for another point. Where all agree, every second one will do, or sizes that grow slowly would
+ * soon be too near together; else the oldest may not hold any more. */
+static void
+thin_out (SeqBatchBudget * self)
+{
+  guint i;
+
+  self->n_points = self->disagree ? SEQ_BUDGET_POINTS - 1 : SEQ_BUDGET_POINTS / 2;
+  for (i = 0; i < self->n_points; i++)
+    self->points[i] = self->points[self->disagree ? i + 1 : 2 * i];
 }
 
 void
-seq_batch_budget_observe (SeqBatchBudget * self, guint64 slots, guint64 peak, guint64 capacity)
+seq_batch_budget_observe (SeqBatchBudget * self, guint64 slots, guint64 peak)
 {
-  gdouble a, b, predicted;
   guint i;
 
   if (slots == 0 || peak == 0)
     return;
   for (i = 0; i < self->n_points && self->points[i].slots != slots; i++);
-  if (i == SEQ_BUDGET_POINTS) { /* the oldest goes */
-    for (i = 0; i + 1 < SEQ_BUDGET_POINTS; i++)
-      self->points[i] = self->points[i + 1];
+  if (i == SEQ_BUDGET_POINTS) {
+    thin_out (self);
+    i = self->n_points;
   }
   self->points[i] = (SeqBudgetPoint) { slots, peak };
   self->n_points = MAX (self->n_points, i + 1);
-
-  self->predicted = 0;
-  if (capacity == SEQ_BUDGET_UNKNOWN || !fit (self->points, self->n_points, &a, &b))
-    return;
-  predicted = (capacity * MARGIN - a) / b;
-  if (predicted >= 1 && predicted < (gdouble) G_MAXINT64)
-    self->predicted = (guint64) predicted;
+  fit (self);
 }

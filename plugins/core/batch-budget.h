@@ -32,7 +32,7 @@ typedef struct
 typedef struct
 {
   guint64 limit;                /* found by bisection; 0 = none */
-  guint64 predicted;            /* what the peaks say; 0 = nothing */
+  guint64 predicted;            /* what the peaks say for the memory there is; 0 = nothing */
   guint64 passed;               /* largest size that passed */
   guint64 failed;               /* smallest size known to fail; 0 = none */
   guint64 largest;              /* largest size that ever came */
@@ -49,6 +49,8 @@ typedef struct
 
   SeqBudgetPoint points[SEQ_BUDGET_POINTS];
   guint n_points;
+  gdouble base, slope;          /* peak = base + slope x slots; slope 0 = can't be told */
+  gboolean disagree;            /* the points are on no line */
 } SeqBatchBudget;
 
 void seq_batch_budget_init (SeqBatchBudget * self);
@@ -58,13 +60,16 @@ guint64 seq_batch_budget_get (const SeqBatchBudget * self);
 
 gboolean seq_batch_budget_is_known_to_fail (const SeqBatchBudget * self, guint64 slots);
 
+/* A batch comes, so what is known becomes older */
+void seq_batch_budget_begin (SeqBatchBudget * self);
+
 /* A batch passed as a whole, without having failed before */
 void seq_batch_budget_clean (SeqBatchBudget * self, guint64 slots);
 
 /* A piece passed */
 void seq_batch_budget_passed (SeqBatchBudget * self, guint64 slots);
 
-/* A batch or piece passed when it was tried again */
+/* A batch or piece passed when it was tried again, and nothing had changed */
 void seq_batch_budget_passed_again (SeqBatchBudget * self, guint64 slots);
 
 /* Has a batch or piece as large passed before? Then a failure may be chance. */
@@ -76,12 +81,11 @@ void seq_batch_budget_failed (SeqBatchBudget * self, guint64 slots);
 /* Somebody says that memory is short, but not which batch was too large: half */
 void seq_batch_budget_halve (SeqBatchBudget * self);
 
-/* Bytes that a batch can have now, SEQ_BUDGET_UNKNOWN = unknown. When they have grown by more than
- * what failed is above the limit, it is forgotten. */
-void seq_batch_budget_set_room (SeqBatchBudget * self, guint64 room);
+/* Bytes that a batch can have now, and all that can be had; SEQ_BUDGET_UNKNOWN = unknown. When @room
+ * has grown by more than what failed is above the limit, it is forgotten. */
+void seq_batch_budget_set_memory (SeqBatchBudget * self, guint64 room, guint64 capacity);
 
-/* A batch raised the peak of all memory to @peak bytes; there are @capacity */
-void seq_batch_budget_observe (SeqBatchBudget * self, guint64 slots, guint64 peak,
-    guint64 capacity);
+/* A batch raised the peak of all memory to @peak bytes */
+void seq_batch_budget_observe (SeqBatchBudget * self, guint64 slots, guint64 peak);
 
 G_END_DECLS

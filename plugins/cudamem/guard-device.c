@@ -3,6 +3,9 @@
 
 #include "pool-registry.h"
 
+GST_DEBUG_CATEGORY_EXTERN (cuda_mem_guard_debug);
+#define GST_CAT_DEFAULT cuda_mem_guard_debug
+
 #define GST_MAP_CUDA_FLAG ((GstMapFlags) (GST_MAP_FLAG_LAST << 1))
 
 /* GST_MAP_CUDA of GStreamer's CUDA library, which our own device memory knows, too */

@@ -16,7 +16,7 @@
 /* how often a single record is tried again, when as large a batch has passed before */
 #define LAST_CHANCES 5
 
-/* a limit that grows by less than this part is not worth an event */
+/* a change of the limit by less than this part is not worth an event */
 #define LEAST_CHANGE 50
 
 /* One batch on its way through */
@@ -31,52 +31,6 @@ typedef struct
 
 /* ---- pushes ---- */
 
-static GstFlowReturn
-push_tracked (GstCudaMemGuard * self, GstBuffer * buffer)
-{
-  GuardSample before, after;
-  GstFlowReturn flow;
-
-  cuda_mem_guard_refresh (self, &before);
-  flow = gst_pad_push (self->srcpad, buffer);
-  cuda_mem_guard_refresh (self, &after);
-
-  GST_OBJECT_LOCK (self);
-  guard_stats_take_change (&self->stats, &before, &after);
-  GST_OBJECT_UNLOCK (self);
-  return flow;
-}
-
-/* The guard keeps a reference of its own, or there would be nothing to try again. */
-static GstFlowReturn
-push_once (GstCudaMemGuard * self, GstBuffer * buffer, gboolean * oom)
-{
-  GstFlowReturn flow;
-  gboolean track;
-
-  GST_OBJECT_LOCK (self);
-  self->pushing = TRUE;
-  self->reported = FALSE;
-  track = self->settings.track;
-  GST_OBJECT_UNLOCK (self);
-
-  gst_buffer_ref (buffer);
-  flow = track ? push_tracked (self, buffer) : gst_pad_push (self->srcpad, buffer);
-
-  GST_OBJECT_LOCK (self);
-  self->pushing = FALSE;
-  *oom = flow == FLOW_OOM
-      || (self->reported && flow != GST_FLOW_FLUSHING && flow != GST_FLOW_EOS);
-  if (*oom) {
-    self->stats.ooms++;
-    self->stats.slots_since_sample = 0; /* a peak now is not that of a batch that passed */
-  }
-  GST_OBJECT_UNLOCK (self);
-  return flow;
-}
-
-/* ---- budget ---- */
-
 static guint64
 slots_of (GstBuffer * buffer)
 {
@@ -84,6 +38,65 @@ slots_of (GstBuffer * buffer)
 
   return meta != NULL ? meta->slots : 0;
 }
+
+/* How a push ended: was it for lack of memory? */
+static gboolean
+take_flow (GstCudaMemGuard * self, GstBuffer * buffer, GstFlowReturn flow)
+{
+  gboolean oom;
+
+  GST_OBJECT_LOCK (self);
+  self->pushing = FALSE;
+  oom = flow == FLOW_OOM
+      || (self->reported && flow != GST_FLOW_FLUSHING && flow != GST_FLOW_EOS);
+  if (oom) {
+    self->stats.ooms++;
+    self->stats.slots_since_sample = 0; /* a peak now is not that of a batch that passed */
+  } else if (flow == GST_FLOW_OK) {
+    self->stats.slots_since_sample = MAX (self->stats.slots_since_sample, slots_of (buffer));
+  }
+  GST_OBJECT_UNLOCK (self);
+  return oom;
+}
+
+static void
+track (GstCudaMemGuard * self, const GuardSample * before)
+{
+  GuardSample after;
+
+  cuda_mem_guard_refresh (self, &after);
+  GST_OBJECT_LOCK (self);
+  guard_stats_take_change (&self->stats, before, &after);
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* The guard keeps a reference of its own, or there would be nothing to try again. */
+static GstFlowReturn
+push_once (GstCudaMemGuard * self, GstBuffer * buffer, gboolean * oom)
+{
+  GuardSample before;
+  GstFlowReturn flow;
+  gboolean is_tracked;
+
+  GST_OBJECT_LOCK (self);
+  is_tracked = self->settings.track;
+  GST_OBJECT_UNLOCK (self);
+  if (is_tracked)
+    cuda_mem_guard_refresh (self, &before);
+
+  GST_OBJECT_LOCK (self);
+  self->pushing = TRUE;
+  self->reported = FALSE;
+  GST_OBJECT_UNLOCK (self);
+  flow = gst_pad_push (self->srcpad, gst_buffer_ref (buffer));
+  *oom = take_flow (self, buffer, flow);
+
+  if (is_tracked)
+    track (self, &before);
+  return flow;
+}
+
+/* ---- budget ---- */
 
 static gboolean
 is_known_to_fail (GstCudaMemGuard * self, GstBuffer * buffer)
@@ -97,21 +110,19 @@ is_known_to_fail (GstCudaMemGuard * self, GstBuffer * buffer)
 }
 
 static void
-note_passed (GstCudaMemGuard * self, GstBuffer * buffer, gboolean clean, gboolean again)
+note_passed (GstCudaMemGuard * self, GstBuffer * buffer, gboolean clean, gboolean by_chance)
 {
   guint64 slots = slots_of (buffer);
 
   if (slots == 0)
     return;
   GST_OBJECT_LOCK (self);
-  if (clean) {
+  if (clean)
     seq_batch_budget_clean (&self->budget, slots);
-    self->stats.slots_since_sample = MAX (self->stats.slots_since_sample, slots);
-  } else if (again) {
+  else if (by_chance)
     seq_batch_budget_passed_again (&self->budget, slots);
-  } else {
+  else
     seq_batch_budget_passed (&self->budget, slots);
-  }
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -137,7 +148,8 @@ send_budget (GstCudaMemGuard * self)
   GST_OBJECT_LOCK (self);
   budget = seq_batch_budget_get (&self->budget);
   sent = self->stats.budget;
-  if (budget > sent && sent > 0 && budget - sent < sent / LEAST_CHANGE)
+  if (budget > 0 && sent > 0 && (budget > sent || self->budget.limit == 0)
+      && MAX (budget, sent) - MIN (budget, sent) < sent / LEAST_CHANGE)
     budget = sent;
   self->stats.budget = budget;
   GST_OBJECT_UNLOCK (self);
@@ -197,17 +209,30 @@ post_skipped (Delivery * delivery, const GstSeqBatchRecord * record, const gchar
   cuda_mem_guard_post (self, structure);
 }
 
-/* What the message says of it: a record, several that can't be parted, or a buffer. */
+/* What the message says of it: a record, with others that it can't be parted from, or a buffer. */
 static gchar *
 describe_loss (const GstSeqBatchRecord * record, const gchar * name, guint n, gsize size)
 {
+  gchar *others, *text;
+
   if (record == NULL)
     return g_strdup_printf ("a buffer of %" G_GSIZE_FORMAT " bytes", size);
-  if (n > 1)
-    return g_strdup_printf ("a batch of %u records that can't be split, from record %"
-        G_GUINT64_FORMAT " '%s' on,", n, record->id, name);
-  return g_strdup_printf ("record %" G_GUINT64_FORMAT " '%s' of %u tokens", record->id, name,
-      record->tokens);
+  others = n > 1 ? g_strdup_printf (", with %u others that can't be split off,", n - 1) : NULL;
+  text = g_strdup_printf ("record %" G_GUINT64_FORMAT " '%s' of %u tokens%s", record->id, name,
+      record->tokens, others ? others : "");
+  g_free (others);
+  return text;
+}
+
+static guint
+find_longest (const GstSeqBatchMeta * meta, guint first, guint n)
+{
+  guint longest = first, i;
+
+  for (i = first; i < first + n; i++)
+    if (meta->records[i].tokens > meta->records[longest].tokens)
+      longest = i;
+  return longest;
 }
 
 /* @n records from @first on don't fit, and can't be split any more. */
@@ -219,12 +244,14 @@ give_up (Delivery * delivery, guint first, guint n)
   const GstSeqBatchRecord *record = NULL;
   gchar *name = NULL, *what;
   GuardOnOom on_oom;
+  guint longest;
 
   if (meta != NULL && meta->n_records > 0) {
-    record = &meta->records[first];
-    name = dup_name (delivery->batch, first);
     if (delivery->n_records == 1)
       n = meta->n_records;
+    longest = find_longest (meta, first, n);
+    record = &meta->records[longest];
+    name = dup_name (delivery->batch, longest);
   }
   what = describe_loss (record, name, n, gst_buffer_get_size (delivery->batch));
   GST_OBJECT_LOCK (self);
@@ -252,9 +279,9 @@ give_up (Delivery * delivery, guint first, guint n)
 
 /* How often is it worth to try the same again? Where as large a batch has passed before, it may be
  * chance. Else a whole batch once, when the trim has helped, or nobody knows and experience does
- * not speak against it; and a single record once in any case. */
+ * not speak against it; and what can't be halved once in any case. */
 static guint
-count_chances (Delivery * delivery, GstBuffer * buffer, guint n, guint64 freed)
+count_chances (Delivery * delivery, GstBuffer * buffer, guint n, gboolean is_last, guint64 freed)
 {
   GstCudaMemGuard *self = delivery->guard;
   gboolean has_passed;
@@ -266,7 +293,7 @@ count_chances (Delivery * delivery, GstBuffer * buffer, guint n, guint64 freed)
       && seq_batch_budget_has_passed (&self->budget, slots_of (buffer));
   GST_OBJECT_UNLOCK (self);
 
-  if (n == 1)
+  if (is_last)
     return has_passed ? LAST_CHANCES : 1;
   if (has_passed)
     return 1;
@@ -286,7 +313,7 @@ count_replay (GstCudaMemGuard * self)
 
 /* After a failure: wait, trim, try again. @oom is whether it failed in the end. */
 static GstFlowReturn
-relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
+relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean is_last, gboolean * oom)
 {
   GstCudaMemGuard *self = delivery->guard;
   GstFlowReturn flow = GST_FLOW_OK;
@@ -301,7 +328,8 @@ relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
     *oom = FALSE;
     return GST_FLOW_ERROR;
   }
-  for (chances = count_chances (delivery, buffer, n, freed); *oom && chances > 0; chances--) {
+  chances = count_chances (delivery, buffer, n, is_last, freed);
+  for (; *oom && chances > 0; chances--) {
     count_replay (self);
     flow = push_once (self, buffer, oom);
     if (n == delivery->n_records && (freed == 0 || freed == GST_SEQ_MEMORY_UNKNOWN))
@@ -309,18 +337,18 @@ relieve (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
   }
   if (*oom)
     note_failed (self, buffer);
-  else if (flow == GST_FLOW_OK)
-    note_passed (self, buffer, FALSE, TRUE);
+  else if (flow == GST_FLOW_OK) /* by chance, unless the trim has helped */
+    note_passed (self, buffer, FALSE, freed == 0 || freed == GST_SEQ_MEMORY_UNKNOWN);
   return flow;
 }
 
 static GstFlowReturn
-try (Delivery * delivery, GstBuffer * buffer, guint n, gboolean * oom)
+attempt (Delivery * delivery, GstBuffer * buffer, guint n, gboolean is_last, gboolean * oom)
 {
   GstFlowReturn flow = push_once (delivery->guard, buffer, oom);
 
   if (*oom)
-    return relieve (delivery, buffer, n, oom);
+    return relieve (delivery, buffer, n, is_last, oom);
   if (flow == GST_FLOW_OK)
     note_passed (delivery->guard, buffer, n == delivery->n_records, FALSE);
   return flow;
@@ -370,7 +398,7 @@ deliver (Delivery * delivery, guint first, guint n, gboolean again)
   if (tried && again)
     count_replay (self);
   if (tried)
-    flow = try (delivery, buffer, n, &oom);
+    flow = attempt (delivery, buffer, n, half == 0, &oom);
   gst_buffer_unref (buffer);
   if (!oom) {
     delivery->next_piece++;
@@ -411,6 +439,9 @@ cuda_mem_guard_push (GstCudaMemGuard * self, GstBuffer * buffer)
   Delivery delivery = { self, buffer, 1, 1, FALSE };
   GstFlowReturn flow;
 
+  GST_OBJECT_LOCK (self);
+  seq_batch_budget_begin (&self->budget);
+  GST_OBJECT_UNLOCK (self);
   if (can_be_split (buffer))
     delivery.n_records = gst_buffer_get_seq_batch_meta (buffer)->n_records;
   flow = deliver (&delivery, 0, delivery.n_records, FALSE);

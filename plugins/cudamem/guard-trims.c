@@ -26,7 +26,7 @@ static void
 learn (GstCudaMemGuard * self, const GuardSample * sample)
 {
   const GstSeqMemoryStats *memory = &sample->memory;
-  guint64 capacity = memory->total, slack;
+  guint64 capacity = memory->total, before = self->stats.sample.memory.peak, slack;
 
   if (memory->free == GST_SEQ_MEMORY_UNKNOWN)
     slack = GST_SEQ_MEMORY_UNKNOWN;
@@ -37,10 +37,11 @@ learn (GstCudaMemGuard * self, const GuardSample * sample)
     slack = capacity - (memory->allocated == GST_SEQ_MEMORY_UNKNOWN ? 0
         : MIN (memory->allocated, memory->reserved));
   }
-  seq_batch_budget_set_room (&self->budget, slack);
-  if (memory->peak != GST_SEQ_MEMORY_UNKNOWN && memory->peak > self->stats.peak)
-    seq_batch_budget_observe (&self->budget, self->stats.slots_since_sample, memory->peak,
-        capacity);
+  /* the peak was raised since the last sample, by the largest batch since then */
+  if (memory->peak != GST_SEQ_MEMORY_UNKNOWN && before != GST_SEQ_MEMORY_UNKNOWN
+      && memory->peak > before)
+    seq_batch_budget_observe (&self->budget, self->stats.slots_since_sample, memory->peak);
+  seq_batch_budget_set_memory (&self->budget, slack, capacity);
 }
 
 /* TRUE once, when memory gets short. Call with the object's lock. */

@@ -152,17 +152,31 @@ typedef struct
   GstStructure *details;
 } Run;
 
+/* Where the 20,000 proteins of Debian's package mmseqs2-examples are; or NULL */
+static gchar *
+find_examples (void)
+{
+  const gchar *const roots[] = { "/", g_getenv ("GST_SEQ_EXAMPLES") };
+
+  for (guint i = 0; i < G_N_ELEMENTS (roots) && roots[i]; i++) {
+    gchar *path = g_build_filename (roots[i], "usr/share/doc/mmseqs2/example-data/DB.fasta.gz", NULL);
+
+    if (g_file_test (path, G_FILE_TEST_EXISTS))
+      return path;
+    g_free (path);
+  }
+  return NULL;
+}
+
 /* 20,000 proteins where there are, else 200, @copies times */
 static Run *
 run_new (const gchar * sort, const gchar * batch, const gchar * guard, guint copies)
 {
-  const gchar *examples = g_getenv ("GST_SEQ_EXAMPLES");
-  g_autofree gchar *large = g_build_filename (examples ? examples : "", "DB.fasta.gz", NULL);
+  g_autofree gchar *large = copies > 1 ? find_examples () : NULL;
   g_autofree gchar *small = g_build_filename (g_getenv ("GST_SEQ_TEST_DATA"), "proteins.fasta",
       NULL);
   g_autofree gchar *line = g_strdup_printf ("seqsrc name=src ! seqsort %s ! seqbatch name=batch %s ! "
       "cudamemguard name=guard %s", sort, batch, guard);
-  gboolean has_large = examples && g_file_test (large, G_FILE_TEST_EXISTS);
   Run *run = g_new0 (Run, 1);
   GError *error = NULL;
   g_autoptr (GPtrArray) files = g_ptr_array_new ();
@@ -173,8 +187,8 @@ run_new (const gchar * sort, const gchar * batch, const gchar * guard, guint cop
   run->guard = gst_bin_get_by_name (GST_BIN (run->pipeline), "guard");
   run->batcher = gst_bin_get_by_name (GST_BIN (run->pipeline), "batch");
   src = gst_bin_get_by_name (GST_BIN (run->pipeline), "src");
-  for (guint i = 0; i < (has_large && copies > 1 ? 1 : copies); i++)
-    g_ptr_array_add (files, has_large && copies > 1 ? large : small);
+  for (guint i = 0; i < (large ? 1 : copies); i++)
+    g_ptr_array_add (files, large ? large : small);
   g_ptr_array_add (files, NULL);
   g_object_set (src, "locations", files->pdata, NULL);
   gst_object_unref (src);
@@ -707,6 +721,13 @@ test_empty_sequences (void)
   for (guint i = 0; i < 8; i++)
     g_assert_cmpuint (g_array_index (got, guint64, i) >> 20, ==, i);
   assert_no_error_posted (bench.guard);
+
+  /* the error names the one that has tokens */
+  bench.consumer->limit = 2;
+  batch = one_batch ("tokenizer=bytes layout=packed window=0", NULL, ",,AAAA,");
+  g_assert_cmpint (gst_pad_push (bench.src, batch), ==, GST_FLOW_ERROR);
+  assert_one_error (bench.guard, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
+      "record 2 'r2' of 4 tokens, with 3 others");
   bench_clear (&bench);
 }
 

@@ -689,6 +689,7 @@ test_buffer_list (void)
   for (i = 0; i < 7; i++) {
     buffer = gst_harness_pull (rig.h);
     g_assert_cmpuint (GST_BUFFER_OFFSET (buffer), ==, i);
+    /* not during the push, when the guard has it to try again, but afterwards */
     g_assert_true (gst_buffer_is_writable (buffer));
     gst_buffer_unref (buffer);
   }
@@ -764,7 +765,7 @@ static void
 test_preset (void)
 {
   gboolean track = FALSE;
-  gint interval = -1;
+  gint interval = -1, policy = -1;
   Rig rig;
 
   rig_init (&rig, "");
@@ -772,6 +773,10 @@ test_preset (void)
   g_object_get (rig.guard, "interval", &interval, "track", &track, NULL);
   g_assert_cmpint (interval, ==, 0);
   g_assert_true (track);
+  g_assert_true (gst_preset_load_preset (GST_PRESET (rig.guard), "adaptive"));
+  g_object_get (rig.guard, "interval", &interval, "trim-policy", &policy, NULL);
+  g_assert_cmpint (interval, ==, 100);
+  g_assert_cmpint (policy, ==, 1);
   rig_clear (&rig);
 }
 
