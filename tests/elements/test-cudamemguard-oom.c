@@ -434,7 +434,7 @@ check_pieces (Run * run, const Records * records, const gchar * properties)
 static void
 check_limit (const gchar * sort, const gchar * layout, guint64 limit, Says says)
 {
-  g_autofree gchar *batch = g_strdup_printf ("batch-size=0 max-tokens=16384 max-length=2400 %s",
+  g_autofree gchar *batch = g_strdup_printf ("batch-size=0 max-tokens=16384 max-length=2400 workers=2 %s",
       layout);
   g_autofree gchar *one = g_strdup_printf ("batch-size=0 max-length=2400 %s", layout);
   Run *run = run_new (sort, batch, "", 60);
@@ -491,11 +491,32 @@ test_limit_signal (void)
   check_limit (UNSORTED, "layout=packed window=0 positions=true", 10000, SAYS_SIGNAL);
 }
 
+/* The limit goes up through a queue with another thread. */
+static void
+test_through_queue (void)
+{
+  const gchar *batch = "batch-size=0 max-tokens=16384 max-length=2400 workers=2 ! pinnedqueue";
+  Run *run = run_new (UNSORTED, batch, "", 60);
+  guint64 budget;
+
+  run->consumer->limit = 9000;
+  run_whole (run);
+  g_assert_no_error (run->error);
+  assert_all_records (run, UNSORTED, batch, 60);
+  check_numbers (run->consumer->batches);
+  budget = get_stat (run->guard, "budget-tokens");
+  g_assert_cmpuint (budget, <=, 9000);
+  g_assert_cmpuint (budget, >=, 8100);
+  g_assert_cmpuint (get_stat (run->batcher, "budget-tokens"), ==, budget);
+  run_stop (run);
+  run_free (run);
+}
+
 /* A consumer that fails whatever the size: nothing is lost, and batches stay as large. */
 static void
 check_random (gdouble rate, guint32 seed)
 {
-  const gchar *batch = "batch-size=64 max-length=2400";
+  const gchar *batch = "batch-size=64 max-length=2400 workers=2";
   Run *run = run_new (UNSORTED, batch, "", 60);
   Records records;
   guint64 ooms, replays, budget;
@@ -781,6 +802,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cudamemguard/oom/limit-flow", test_limit_flow);
   g_test_add_func ("/cudamemguard/oom/limit-event", test_limit_event);
   g_test_add_func ("/cudamemguard/oom/limit-signal", test_limit_signal);
+  g_test_add_func ("/cudamemguard/oom/through-queue", test_through_queue);
   g_test_add_func ("/cudamemguard/oom/random", test_random);
   g_test_add_func ("/cudamemguard/oom/one-record-error", test_one_record_error);
   g_test_add_func ("/cudamemguard/oom/one-record-skip", test_one_record_skip);
