@@ -6,10 +6,9 @@
 GST_DEBUG_CATEGORY_EXTERN (cuda_mem_guard_debug);
 #define GST_CAT_DEFAULT cuda_mem_guard_debug
 
-#define GST_MAP_CUDA_FLAG ((GstMapFlags) (GST_MAP_FLAG_LAST << 1))
-
-/* GST_MAP_CUDA of GStreamer's CUDA library, which our own device memory knows, too */
-G_STATIC_ASSERT ((GST_MAP_FLAG_LAST << 1) == (1 << 17));
+/* Memory of GStreamer's own CUDA library, whose GST_MAP_CUDA is the flag that we use, too */
+#define GST_CUDA_MEMORY_TYPE "gst.cuda.memory"
+G_STATIC_ASSERT (GST_SEQ_MAP_CUDA == 1 << 17);
 
 /* One walk over the pools, in a context that is entered */
 typedef struct
@@ -335,10 +334,12 @@ device_pointer (GstBuffer * buffer)
   CUdeviceptr pointer = 0;
   GstMapInfo map;
 
-  if (memory == NULL || (!gst_memory_is_type (memory, "SeqCUDAMemory")
-          && !gst_memory_is_type (memory, "gst.cuda.memory")))
+  if (memory == NULL)
     return 0;
-  if (gst_memory_map (memory, &map, GST_MAP_READ | GST_MAP_CUDA_FLAG)) {
+  if (gst_is_seq_cuda_memory (memory))
+    return gst_seq_cuda_memory_get_pointer (memory);
+  if (gst_memory_is_type (memory, GST_CUDA_MEMORY_TYPE)
+      && gst_memory_map (memory, &map, GST_MAP_READ | GST_SEQ_MAP_CUDA)) {
     pointer = (CUdeviceptr) GPOINTER_TO_SIZE (map.data);
     gst_memory_unmap (memory, &map);
   }

@@ -405,7 +405,7 @@ test_allocator_init (TestAllocator * self)
 {
   GstAllocator *allocator = GST_ALLOCATOR (self);
 
-  allocator->mem_type = "SeqCUDAMemory";
+  allocator->mem_type = "gst.cuda.memory";      /* as in GStreamer's CUDA library */
   allocator->mem_map_full = test_memory_map;
   allocator->mem_unmap_full = test_memory_unmap;
 }
