@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dlfcn.h>
 #include <gst/check/gstharness.h>
 #include <gst/gst.h>
 #include <string.h>
@@ -270,6 +271,37 @@ pusher_run (gpointer data)
       g_atomic_int_inc (&pusher->pushed);
   }
   return NULL;
+}
+
+static gboolean
+driver_is_loaded (void)
+{
+  void *library = dlopen (g_getenv ("GST_SEQ_LIBCUDA"), RTLD_LAZY | RTLD_NOLOAD);
+
+  if (library != NULL)
+    dlclose (library);
+  return library != NULL;
+}
+
+/* Neither a scan of plugins nor an element that nobody starts has to do with the driver. */
+static void
+test_driver_when_needed (void)
+{
+  GstElement *guard = gst_element_factory_make ("cudamemguard", NULL);
+  Rig rig;
+
+  rig_init (&rig);
+  g_assert_false (driver_is_loaded ());
+  g_object_set (rig.queue, "pin-memory", 2, NULL);
+  rig_start (&rig);
+  g_assert_false (driver_is_loaded ());
+  rig_clear (&rig);
+
+  rig_init (&rig);
+  rig_start (&rig);
+  g_assert_cmpint (driver_is_loaded (), ==, has_driver);
+  rig_clear (&rig);
+  gst_object_unref (guard);
 }
 
 static void
@@ -822,6 +854,7 @@ main (int argc, char **argv)
 
   has_driver = g_getenv ("FAKECUDA") != NULL;
 
+  g_test_add_func ("/pinnedqueue/driver-when-needed", test_driver_when_needed);
   g_test_add_func ("/pinnedqueue/order", test_order);
   g_test_add_func ("/pinnedqueue/prefetch-factor", test_prefetch_factor);
   g_test_add_func ("/pinnedqueue/max-size-bytes", test_max_size_bytes);

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <glib/gstdio.h>
 #include <gst/check/gstharness.h>
 
 #include "batch-digests.h"
@@ -243,6 +244,91 @@ test_upload (void)
   assert_clean ();
 }
 
+static GstBuffer *
+make_numbered (guint n)
+{
+  GstBuffer *buffer = gst_buffer_new_allocate (NULL, 20000, NULL);
+
+  gst_buffer_memset (buffer, 0, (guint8) (n + 1), 20000);
+  return buffer;
+}
+
+/* The calls in a trace from that of the device on, without the suffix of the version, a space behind
+ * each */
+static gchar *
+calls_of_trace (const gchar * path)
+{
+  GString *calls = g_string_new (NULL);
+  gchar *text, **lines, **line;
+
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  lines = g_strsplit (text, "\n", -1);
+  for (line = lines; *line != NULL; line++) {
+    const gchar *name = strstr (*line, "\"call\":\"cu");
+
+    if (name != NULL && (calls->len > 0 || g_str_has_prefix (name + 10, "DeviceGetCount")))
+      g_string_append_printf (calls, "%.*s ", (int) strcspn (name + 10, "_\""), name + 10);
+  }
+  g_strfreev (lines);
+  g_free (text);
+  return g_string_free (calls, FALSE);
+}
+
+/* All that the driver is asked for two buffers, from the start to the end */
+static void
+test_golden_calls (void)
+{
+  gchar *path, *config, *calls;
+  GstHarness *h;
+  guint i;
+
+  if (skip_on_real_driver ())
+    return;
+  path = g_build_filename (g_get_tmp_dir (), "golden-calls.XXXXXX", NULL);
+  close (g_mkstemp (path));
+  config = g_strdup_printf ("trace=%s", path);
+  configure (config);
+  h = make_harness ("pinnedqueue upload=true");
+  for (i = 0; i < 2; i++) {
+    g_assert_cmpint (gst_harness_push (h, make_numbered (i)), ==, GST_FLOW_OK);
+    gst_buffer_unref (gst_harness_pull (h));
+  }
+  gst_harness_push_event (h, gst_event_new_eos ());
+  gst_harness_teardown (h);
+  assert_clean ();
+  configure ("");
+  calls = calls_of_trace (path);
+#define ENTER "CtxPushCurrent ThreadExchangeStreamCaptureMode "
+#define LEAVE "ThreadExchangeStreamCaptureMode CtxPopCurrent "
+#define COPY "StreamWaitEvent EventRecord MemcpyHtoDAsync EventRecord "
+  g_assert_cmpstr (calls, ==,
+      "DeviceGetCount DeviceGet DeviceGetName DeviceGetPCIBusId "
+      "DevicePrimaryCtxRetain " ENTER LEAVE
+      ENTER "StreamCreate StreamCreate " LEAVE
+      /* the first buffer: memory on either side, and one copy */
+      ENTER LEAVE
+      ENTER "MemHostAlloc " LEAVE
+      ENTER "MemAlloc EventCreate EventCreate EventCreate " LEAVE
+      ENTER COPY LEAVE
+      /* the second: the first isn't there yet, so its memory can't be used again */
+      ENTER "EventQuery " LEAVE
+      ENTER "MemHostAlloc " LEAVE
+      ENTER "MemAlloc EventCreate EventCreate EventCreate " LEAVE
+      ENTER COPY LEAVE
+      /* the end waits for both */
+      ENTER "EventSynchronize EventElapsedTime EventSynchronize EventElapsedTime " LEAVE
+      ENTER LEAVE
+      ENTER "MemFreeHost MemFreeHost " LEAVE
+      ENTER "EventDestroy EventDestroy EventDestroy MemFree "
+      "EventDestroy EventDestroy EventDestroy MemFree " LEAVE
+      ENTER "StreamDestroy StreamDestroy " LEAVE
+      "DevicePrimaryCtxRelease ");
+  g_remove (path);
+  g_free (calls);
+  g_free (config);
+  g_free (path);
+}
+
 /* Without page-locked memory each tensor is copied by itself, and the bytes are the same. */
 static void
 test_upload_pageable (void)
@@ -305,15 +391,6 @@ typedef struct
   uint64_t found[KERNELS];
   gboolean map;
 } Consumer;
-
-static GstBuffer *
-make_numbered (guint n)
-{
-  GstBuffer *buffer = gst_buffer_new_allocate (NULL, 20000, NULL);
-
-  gst_buffer_memset (buffer, 0, (guint8) (n + 1), 20000);
-  return buffer;
-}
 
 static void
 consume (Consumer * consumer, GstBuffer * buffer, guint n)
@@ -793,6 +870,7 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue-device/empty-buffers", test_empty_buffers);
   g_test_add_func ("/pinnedqueue-device/buffer-list", test_buffer_list);
   g_test_add_func ("/pinnedqueue-device/upload", test_upload);
+  g_test_add_func ("/pinnedqueue-device/golden-calls", test_golden_calls);
   g_test_add_func ("/pinnedqueue-device/upload-pageable", test_upload_pageable);
   g_test_add_func ("/pinnedqueue-device/steady-state", test_steady_state);
   g_test_add_func ("/pinnedqueue-device/consumer", test_consumer);
