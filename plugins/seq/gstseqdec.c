@@ -91,13 +91,29 @@ count_filtered (GstSeqDec * self)
   GST_OBJECT_UNLOCK (self);
 }
 
+/* Caps that don't get through during a state change or a seek are no error. */
+static gboolean
+is_flushing (GstSeqDec * self)
+{
+  GstPad *peer = gst_pad_get_peer (self->srcpad);
+  gboolean flushing = GST_PAD_IS_FLUSHING (self->srcpad)
+      || (peer != NULL && GST_PAD_IS_FLUSHING (peer));
+
+  gst_clear_object (&peer);
+  return flushing;
+}
+
 static GstFlowReturn
 push_block (GstSeqDec * self, SeqBlock * block)
 {
   GstBuffer *buffer;
 
-  if (gst_seq_parser_update_caps (&self->caps, block, self->alphabet))
-    gst_pad_push_event (self->srcpad, gst_event_new_caps (self->caps));
+  if (gst_seq_parser_update_caps (&self->caps, block, self->alphabet)
+      && !gst_pad_push_event (self->srcpad, gst_event_new_caps (self->caps))
+      && is_flushing (self)) {
+    seq_block_unref (block);
+    return GST_FLOW_FLUSHING;
+  }
   if (self->need_segment)
     push_segment (self);
   count_filtered (self);

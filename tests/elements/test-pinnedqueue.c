@@ -497,12 +497,16 @@ test_error_after_eos (void)
   rig_clear (&rig);
 }
 
+static gint asked;              /* atomic: the query is as good as in the queue */
+
 static gpointer
 drain_run (gpointer data)
 {
   GstQuery *query = gst_query_new_drain ();
-  gboolean answered = gst_pad_peer_query (data, query);
+  gboolean answered;
 
+  g_atomic_int_set (&asked, TRUE);
+  answered = gst_pad_peer_query (data, query);
   gst_query_unref (query);
   return GINT_TO_POINTER (answered);
 }
@@ -519,8 +523,10 @@ test_downstream_eos (void)
   push (&rig, 0);
   WAIT_FOR (is_inside (&rig));
   push (&rig, 1);
+  g_atomic_int_set (&asked, FALSE);
   asker = g_thread_new ("asker", drain_run, rig.src);
-  g_usleep (10000);
+  WAIT_FOR (g_atomic_int_get (&asked));
+  g_usleep (100000);
 
   /* the query is dropped with the buffers, and is not left waiting */
   set_shut (&rig, FALSE, GST_FLOW_EOS);

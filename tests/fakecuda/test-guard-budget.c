@@ -65,8 +65,8 @@ static void
 run_init (Run * run, const gchar * config, const gchar * batch, const gchar * guard)
 {
   gchar *file = g_build_filename (g_getenv ("GST_SEQ_TEST_DATA"), "proteins.fasta", NULL);
-  gchar *line = g_strdup_printf ("seqsrc name=src location=%s ! seqbatch %s ! cudamemguard name=guard %s",
-      file, batch, guard);
+  gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s\" ! seqbatch %s ! "
+      "cudamemguard name=guard %s", file, batch, guard);
   CUdeviceptr weights;
   GstPad *src;
 
