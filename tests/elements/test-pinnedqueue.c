@@ -858,7 +858,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   gst_init (&argc, &argv);
 
-  has_driver = g_getenv ("FAKECUDA") != NULL;
+  has_driver = g_file_test (g_getenv ("GST_SEQ_LIBCUDA"), G_FILE_TEST_EXISTS);
 
   g_test_add_func ("/pinnedqueue/driver-when-needed", test_driver_when_needed);
   g_test_add_func ("/pinnedqueue/order", test_order);
