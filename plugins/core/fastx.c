@@ -97,6 +97,15 @@ seq_fastx_reset (SeqFastx * self)
   begin_file (self);
 }
 
+void
+seq_fastx_begin_at (SeqFastx * self, const SeqFastxPosition * position)
+{
+  begin_file (self);
+  self->line = position->line;
+  self->byte = position->byte;
+  self->next_id = position->record;
+}
+
 /* of the byte that src points to */
 static guint64
 position (SeqFastx * self)

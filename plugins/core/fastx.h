@@ -83,6 +83,11 @@ void seq_fastx_free (SeqFastx * self);
 /* Forgets everything; the next record has id 0. */
 void seq_fastx_reset (SeqFastx * self);
 
+/* Instead of a file's start: the next byte pushed is `position->byte` of the current file, in its
+ * line `position->line`, and begins a record, with id `position->record`. Records that are complete
+ * stay. */
+void seq_fastx_begin_at (SeqFastx * self, const SeqFastxPosition * position);
+
 /* Parses a piece of a file. At most 2 blocks become ready for each SEQ_FASTX_PIECE bytes pushed,
  * so pushing pieces of that size bounds what is held. */
 #define SEQ_FASTX_PIECE ((gsize) 256 << 10)

@@ -87,6 +87,19 @@ location_stat (const gchar * location, struct stat *info)
   return ok;
 }
 
+int
+seq_input_get_file (SeqInput * self)
+{
+  return self->fd >= 0 && !self->may_wait && !location_is_stdin (self->location) ? self->fd : -1;
+}
+
+gboolean
+seq_input_seek_file (SeqInput * self, guint64 offset)
+{
+  return seq_input_get_file (self) >= 0 && offset <= G_MAXINT64
+      && lseek (self->fd, (off_t) offset, SEEK_SET) == (off_t) offset;
+}
+
 guint64
 seq_input_size_of (const gchar * location)
 {

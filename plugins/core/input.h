@@ -33,6 +33,13 @@ void seq_input_close (SeqInput * self);
  */
 gssize seq_input_read (SeqInput * self, guint8 * buffer, gsize size, GError ** error);
 
+/* The file descriptor, for pread(), where the input is a regular file that was opened by its name;
+ * else -1. It closes with the input. */
+int seq_input_get_file (SeqInput * self);
+
+/* Has the next read of such a file begin at `offset`. FALSE if it can't. */
+gboolean seq_input_seek_file (SeqInput * self, guint64 offset);
+
 /*
  * Makes the read that is under way and all that follow return at once with G_FILE_ERROR_INTR, until
  * resume. A read of a regular file is not cut short, it does not wait for others; nor is one of a

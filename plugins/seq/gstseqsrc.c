@@ -19,6 +19,7 @@
 #include "gstseqparser.h"
 #include "input-list.h"
 #include "input.h"
+#include "range-reader.h"
 
 #include <string.h>
 
@@ -55,6 +56,10 @@ struct _GstSeqSrc
   guint next_file;
   GstCaps *caps;
   guint8 *buffer;
+  SeqFastxConfig config;
+  guint n_threads;
+  SeqRangeReader *ranges;       /* of a file that is parsed by several threads */
+  guint64 filtered;             /* by such readers */
   GError *error;                /* of a file; waits until the records before it are given out */
 
   /* read by queries and unlock() while the streaming thread works; object lock */
@@ -87,6 +92,7 @@ close_input (GstSeqSrc * self)
 {
   SeqInput *input;
 
+  g_clear_pointer (&self->ranges, seq_range_reader_free);
   GST_OBJECT_LOCK (self);
   input = g_steal_pointer (&self->input);
   self->done_bytes += self->file_bytes;
@@ -115,6 +121,7 @@ open_next_file (GstSeqSrc * self)
 {
   const gchar *location = g_ptr_array_index (self->files, self->next_file++);
   SeqInput *input = seq_input_open (location, &self->error);
+  SeqFastxPosition position;
 
   if (!input)
     return;
@@ -125,6 +132,10 @@ open_next_file (GstSeqSrc * self)
     seq_input_interrupt (input);
   GST_OBJECT_UNLOCK (self);
   seq_reader_begin_file (self->reader);
+  seq_fastx_get_position (seq_reader_get_parser (self->reader), &position);
+  if (seq_input_get_file (input) >= 0)
+    self->ranges = seq_range_reader_new (seq_input_get_file (input), &self->config,
+        position.record, SEQ_RANGE_SIZE, self->n_threads);
 }
 
 static const gchar *
@@ -189,6 +200,7 @@ rewind_input (GstSeqSrc * self)
   gst_clear_caps (&self->caps);
   g_clear_error (&self->error);
   self->next_file = 0;
+  self->filtered = 0;
   GST_OBJECT_LOCK (self);
   self->done_bytes = 0;
   memset (&self->counts, 0, sizeof self->counts);
@@ -221,6 +233,8 @@ gst_seq_src_start (GstBaseSrc * src)
   if (blocksize != 0 && blocksize != G_MAXUINT)
     settings.config.block_size = MIN (blocksize, MAX_BLOCK_SIZE);
   self->alphabet = settings.alphabet;
+  self->config = settings.config;
+  self->n_threads = gst_seq_workers (1, g_get_num_processors (), settings.workers);
   GST_OBJECT_LOCK (self);
   self->reader = gst_seq_parser_new_reader (&settings);
   GST_OBJECT_UNLOCK (self);
@@ -317,6 +331,41 @@ is_ending (GstSeqSrc * self)
   return ending;
 }
 
+/* The next block of a file that is parsed in ranges. FALSE when there is none: the next file, or the
+ * rest of this one, goes on in order. */
+static gboolean
+next_of_ranges (GstSeqSrc * self, SeqBlock ** block)
+{
+  SeqFastxPosition position = { 0 };
+  guint64 bytes, next_id, filtered;
+  SeqRangeStatus status;
+
+  /* what an earlier file has left comes first */
+  if ((*block = seq_reader_flush (self->reader)))
+    return TRUE;
+  status = seq_range_reader_next (self->ranges, block, &position);
+  seq_range_reader_get_progress (self->ranges, &bytes, &next_id, &filtered);
+  GST_OBJECT_LOCK (self);
+  self->file_bytes = bytes;
+  GST_OBJECT_UNLOCK (self);
+  if (status == SEQ_RANGE_BLOCK)
+    return TRUE;
+
+  self->filtered += filtered;
+  position.record = next_id;
+  position.line = seq_range_reader_count_lines (self->ranges, position.byte);
+  g_clear_pointer (&self->ranges, seq_range_reader_free);
+  seq_fastx_begin_at (seq_reader_get_parser (self->reader), &position);
+  if (status == SEQ_RANGE_END)
+    close_input (self);
+  else if (seq_input_seek_file (self->input, position.byte))
+    GST_INFO_OBJECT (self, "in order from byte %" G_GUINT64_FORMAT " on", position.byte);
+  else
+    g_set_error (&self->error, G_FILE_ERROR, G_FILE_ERROR_IO, "%s: can't seek",
+        current_location (self));
+  return FALSE;
+}
+
 /* The next block, or why there is none: EOS, FLUSHING or ERROR. */
 static GstFlowReturn
 next_block (GstSeqSrc * self, SeqBlock ** block)
@@ -330,6 +379,11 @@ next_block (GstSeqSrc * self, SeqBlock ** block)
       if (self->next_file == self->files->len || seq_reader_is_done (self->reader))
         return give_rest (self, block);
       open_next_file (self);
+      continue;
+    }
+    if (self->ranges) {
+      if (next_of_ranges (self, block))
+        return GST_FLOW_OK;
       continue;
     }
     switch (seq_reader_next (self->reader, block, &error)) {
@@ -363,7 +417,7 @@ gst_seq_src_create (GstPushSrc * src, GstBuffer ** buffer)
   seq_fastx_get_stats (seq_reader_get_parser (self->reader), &stats);
   GST_OBJECT_LOCK (self);
   self->ended = ret == GST_FLOW_EOS;
-  self->counts.filtered = stats.filtered;
+  self->counts.filtered = self->filtered + stats.filtered;
   self->counts.bytes = self->done_bytes + self->file_bytes;
   GST_OBJECT_UNLOCK (self);
   if (ret != GST_FLOW_OK)

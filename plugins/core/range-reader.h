@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "fastx.h"
+
+G_BEGIN_DECLS
+
+/* Parses a plain FASTA file in ranges, on several threads, and gives out the blocks in the order of
+ * the file: the records, ids and all, that SeqFastx gives for the whole.
+ *
+ * In FASTA each line that starts with `>` is a header, whatever went before. So a thread may begin
+ * at the first such line of its range, and ends before the first one behind it. (In FASTQ a line
+ * that starts with `@` may hold qualities, so nothing tells where a record begins.)
+ *
+ * Errors are not reported from here: where a range can't be read or parsed, the reader ends at its
+ * first record and says where that is, and who goes on from there in order finds the error, in the
+ * words and at the place that it always has. */
+
+typedef struct _SeqRangeReader SeqRangeReader;
+
+/* bytes of a range: they fill a block of the default size */
+#define SEQ_RANGE_SIZE ((gsize) 7 << 19)
+
+typedef enum
+{
+  SEQ_RANGE_BLOCK,
+  SEQ_RANGE_END,                /* of the file */
+  SEQ_RANGE_GO_ON,              /* from `position`, in order */
+} SeqRangeStatus;
+
+/* NULL where this is no way to read it: `fd` is no regular file of several ranges, does not start
+ * with `>`, or `config` asks for FASTQ, or to skip or limit records, which has to be counted in
+ * order. Reads with pread(): the offset of `fd` stays. `fd` must stay open. `first_id`: of the
+ * first record. `n_threads`: 1 or more, beside the caller's. */
+SeqRangeReader *seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id,
+    gsize range_size, guint n_threads);
+void seq_range_reader_free (SeqRangeReader * self);
+
+/* `block` is set, and owned by the caller, with BLOCK only; `position` with GO_ON, but for the line,
+ * which costs a pass over the file: see seq_range_reader_count_lines(). */
+SeqRangeStatus seq_range_reader_next (SeqRangeReader * self, SeqBlock ** block,
+    SeqFastxPosition * position);
+
+/* Bytes of the file before the range that is being given out, the id of its first record, and how
+ * many records before it were left out. */
+void seq_range_reader_get_progress (SeqRangeReader * self, guint64 * bytes, guint64 * next_id,
+    guint64 * filtered);
+
+/* Number, from 1, of the line that byte `position` of the file stands in; as far as it can be read. */
+guint64 seq_range_reader_count_lines (SeqRangeReader * self, guint64 position);
+
+G_END_DECLS

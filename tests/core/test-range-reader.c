@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "range-reader.h"
+
+typedef struct
+{
+  gchar *path;
+  int fd;
+} File;
+
+static void
+file_init (File * file, const gchar * text, gsize size)
+{
+  GError *error = NULL;
+
+  file->fd = g_file_open_tmp ("range-reader-XXXXXX", &file->path, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (write (file->fd, text, size), ==, size);
+}
+
+static void
+file_clear (File * file)
+{
+  close (file->fd);
+  g_remove (file->path);
+  g_free (file->path);
+}
+
+/* "id:name|residues " of each record */
+static void
+append_block (GString * out, SeqBlock * block)
+{
+  for (guint i = 0; i < block->n_records; i++) {
+    const GstSeqRecord *r = &block->records[i];
+
+    g_string_append_printf (out, "%" G_GUINT64_FORMAT ":", r->id);
+    g_string_append_len (out, (const gchar *) block->data + r->name, r->name_len);
+    g_string_append_c (out, '|');
+    g_string_append_len (out, (const gchar *) block->data + r->seq, r->seq_len);
+    g_string_append_c (out, ' ');
+  }
+  seq_block_unref (block);
+}
+
+/* In order from a position on; what went wrong goes to *message. */
+static void
+parse_in_order (GString * out, const gchar * text, gsize size, const SeqFastxConfig * config,
+    const SeqFastxPosition * from, gchar ** message)
+{
+  SeqBlockPool *pool = seq_block_pool_new (config->block_size + SEQ_FASTX_PIECE, 1);
+  SeqFastx *parser = seq_fastx_new (config, pool);
+  GError *error = NULL;
+  SeqBlock *block;
+
+  seq_fastx_begin_at (parser, from);
+  if (seq_fastx_push (parser, (const guint8 *) text + from->byte, size - from->byte, &error))
+    seq_fastx_finish (parser, &error);
+  while ((block = seq_fastx_flush (parser)))
+    append_block (out, block);
+  *message = error != NULL ? g_strdup (error->message) : NULL;
+  g_clear_error (&error);
+  seq_fastx_free (parser);
+  seq_block_pool_unref (pool);
+}
+
+static SeqFastxConfig
+make_config (void)
+{
+  return (SeqFastxConfig) { .block_size = 4096, .max_record_bytes = 1 << 20 };
+}
+
+static void
+compare (const gchar * text, gsize size, const SeqFastxConfig * config, gsize range_size,
+    guint n_threads)
+{
+  const SeqFastxPosition start = { .line = 1, .record = 5 };
+  GString *expected = g_string_new (NULL), *found = g_string_new (NULL);
+  gchar *expected_message, *message = NULL;
+  SeqFastxPosition position;
+  SeqRangeReader *reader;
+  SeqRangeStatus status;
+  SeqBlock *block;
+  File file;
+
+  parse_in_order (expected, text, size, config, &start, &expected_message);
+  file_init (&file, text, size);
+  reader = seq_range_reader_new (file.fd, config, 5, range_size, n_threads);
+  g_assert_nonnull (reader);
+  while ((status = seq_range_reader_next (reader, &block, &position)) == SEQ_RANGE_BLOCK)
+    append_block (found, block);
+  if (status == SEQ_RANGE_GO_ON) {
+    position.line = seq_range_reader_count_lines (reader, position.byte);
+    parse_in_order (found, text, size, config, &position, &message);
+  }
+  g_assert_cmpstr (found->str, ==, expected->str);
+  g_assert_cmpstr (message, ==, expected_message);
+  seq_range_reader_free (reader);
+  file_clear (&file);
+  g_string_free (expected, TRUE);
+  g_string_free (found, TRUE);
+  g_free (expected_message);
+  g_free (message);
+}
+
+/* Every range border falls on every byte of it */
+static void
+compare_all (const gchar * text, const SeqFastxConfig * config)
+{
+  gsize size = strlen (text);
+
+  for (gsize range = 1; 2 * range < size; range++)
+    compare (text, size, config, range, 1 + range % 3);
+}
+
+static void
+test_borders (void)
+{
+  static const gchar *const texts[] = {
+    ">a\nMKV\nLL\n>b\nAA\n>c\n\n>d desc > x\nMM\n",
+    ">a\r\nMKV\r\nLL\r\n>b\r\nAA\r\n>c\r\n\r\n>\r\n>d\r\nMM",
+    ">>a\nM>K\n\n\n>b>\n>\n>\n\n>c\nA A\tA\n",
+    ">only one record of a few lines\nMKVMKVMKVMKV\nMKVMKVMKV\nMKVMKV\nM\n",
+    ">a\nMK\n>b",
+    ">a\nMK\n>",
+    ">a\n\n\n\n\n\n\n\n\n\n",
+  };
+  SeqFastxConfig config = make_config ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    compare_all (texts[i], &config);
+}
+
+static void
+test_errors (void)
+{
+  static const gchar *const texts[] = {
+    ">a\nMKV\n>b\nM\001K\n>c\nAA\n",
+    ">a\nMKV\n>b\nMK\n@c\nAA\n>d\nMM\n",
+    ">a\nMKV\n>b\rMK\n>c\nAA\n",
+    ">a\nMKV\n>b\nMK\r>c\nAA\n",
+    ">a\nMKV\n#b\nMK\n>c\nAA\n",
+    ">a\nMKVMKV\n+\nIIIIII\n>b\nMK\n",
+  };
+  SeqFastxConfig config = make_config ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    compare_all (texts[i], &config);
+  config.max_record_bytes = 8;
+  compare_all (">a\nMKV\n>b\nMKV\n>c\nMKVMKVMKVMKV\n>d\nMK\n", &config);
+}
+
+static void
+test_filters (void)
+{
+  SeqFastxConfig config = make_config ();
+
+  config.min_length = 3;
+  config.max_length = 5;
+  compare_all (">a\nMKV\n>b\nMK\n>c\nMKVMKV\n>d\nM\n>e\nMKVMK\n>f\n\n>g\nMKV\n", &config);
+}
+
+static GString *
+make_text (guint n, guint seed)
+{
+  GRand *rand = g_rand_new_with_seed (seed);
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < n; i++) {
+    guint length = i % 50 == 7 ? 300000 : g_rand_int_range (rand, 0, 1500);
+
+    g_string_append_printf (text, ">record %u", i);
+    for (guint k = 0; k < length; k++) {
+      if (k % 60 == 0)
+        g_string_append_c (text, '\n');
+      g_string_append_c (text, "ACDEFGHIKLMNPQRSTVWY>"[g_rand_int_range (rand, 0,
+                  k % 60 == 0 ? 20 : 21)]);
+    }
+    g_string_append_c (text, '\n');
+  }
+  g_rand_free (rand);
+  return text;
+}
+
+/* Records over several ranges and pieces, on several threads */
+static void
+test_large (void)
+{
+  const gsize ranges[] = { 1000, 65536, 100000, 262144, 262145, 1000000 };
+  SeqFastxConfig config = make_config ();
+  GString *text = make_text (600, 1);
+
+  config.block_size = 100000;
+  for (guint i = 0; i < G_N_ELEMENTS (ranges); i++) {
+    compare (text->str, text->len, &config, ranges[i], 1);
+    compare (text->str, text->len, &config, ranges[i], 4);
+  }
+  /* an error late in it */
+  g_string_insert_c (text, text->len * 3 / 4, '\002');
+  for (guint i = 0; i < G_N_ELEMENTS (ranges); i++)
+    compare (text->str, text->len, &config, ranges[i], 3);
+  g_string_free (text, TRUE);
+}
+
+static SeqRangeReader *
+open_text (File * file, const gchar * text, const SeqFastxConfig * config, gsize range)
+{
+  file_init (file, text, strlen (text));
+  return seq_range_reader_new (file->fd, config, 0, range, 2);
+}
+
+static void
+assert_no_reader (const gchar * text, const SeqFastxConfig * config, gsize range)
+{
+  File file;
+
+  g_assert_null (open_text (&file, text, config, range));
+  file_clear (&file);
+}
+
+static void
+test_not_for_ranges (void)
+{
+  SeqFastxConfig config = make_config ();
+  int ends[2];
+
+  assert_no_reader ("", &config, 1);
+  assert_no_reader (">a\nMK\n", &config, 100);
+  assert_no_reader ("@a\nAC\n+\nII\n", &config, 1);
+  assert_no_reader ("\n>a\nAC\n", &config, 1);
+  assert_no_reader ("\037\213\010", &config, 1);
+  config.format = SEQ_FORMAT_FASTQ;
+  assert_no_reader (">a\nMK\n", &config, 1);
+  config = make_config ();
+  config.skip = 1;
+  assert_no_reader (">a\nMK\n", &config, 1);
+  config = make_config ();
+  config.limit = 1;
+  assert_no_reader (">a\nMK\n", &config, 1);
+  config = make_config ();
+  g_assert_cmpint (pipe (ends), ==, 0);
+  g_assert_null (seq_range_reader_new (ends[0], &config, 0, 1, 2));
+  close (ends[0]);
+  close (ends[1]);
+}
+
+/* What the file has grown by is read, what it has lost is not missed, and stopping early is fine. */
+static void
+test_file_changes (void)
+{
+  SeqFastxConfig config = make_config ();
+  GString *text = make_text (100, 2), *found = g_string_new (NULL);
+  SeqFastxPosition position;
+  SeqRangeReader *reader;
+  SeqBlock *block;
+  File file;
+
+  reader = open_text (&file, text->str, &config, text->len / 3);
+  g_assert_cmpint (write (file.fd, ">x\nMKV\n>y\n", 10), ==, 10);
+  while (seq_range_reader_next (reader, &block, &position) == SEQ_RANGE_BLOCK)
+    append_block (found, block);
+  g_assert_true (g_str_has_suffix (found->str, " 100:x|MKV 101:y| "));
+  seq_range_reader_free (reader);
+  file_clear (&file);
+
+  reader = open_text (&file, text->str, &config, text->len / 10);
+  g_assert_cmpint (ftruncate (file.fd, 0), ==, 0);
+  g_assert_cmpint (seq_range_reader_next (reader, &block, &position), ==, SEQ_RANGE_END);
+  seq_range_reader_free (reader);
+  file_clear (&file);
+
+  reader = open_text (&file, text->str, &config, text->len / 30);
+  g_assert_cmpint (seq_range_reader_next (reader, &block, &position), ==, SEQ_RANGE_BLOCK);
+  seq_range_reader_free (reader);
+  seq_block_unref (block);
+  file_clear (&file);
+  g_string_free (text, TRUE);
+  g_string_free (found, TRUE);
+}
+
+static void
+test_progress (void)
+{
+  SeqFastxConfig config = make_config ();
+  GString *text = make_text (300, 3);
+  guint64 bytes, next_id, filtered, before = 0;
+  SeqFastxPosition position;
+  SeqRangeReader *reader;
+  SeqBlock *block;
+  File file;
+
+  config.min_length = 700;
+  reader = open_text (&file, text->str, &config, text->len / 20);
+  while (seq_range_reader_next (reader, &block, &position) == SEQ_RANGE_BLOCK) {
+    seq_range_reader_get_progress (reader, &bytes, &next_id, &filtered);
+    g_assert_cmpuint (bytes, >=, before);
+    g_assert_cmpuint (bytes, <, text->len);
+    g_assert_cmpuint (block->records[0].id, >=, next_id);
+    before = bytes;
+    seq_block_unref (block);
+  }
+  seq_range_reader_get_progress (reader, &bytes, &next_id, &filtered);
+  g_assert_cmpuint (bytes, ==, text->len);
+  g_assert_cmpuint (next_id, ==, 300);
+  g_assert_cmpuint (filtered, >, 50);
+  g_assert_cmpuint (filtered, <, 250);
+  seq_range_reader_free (reader);
+  file_clear (&file);
+  g_string_free (text, TRUE);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/range-reader/borders", test_borders);
+  g_test_add_func ("/range-reader/errors", test_errors);
+  g_test_add_func ("/range-reader/filters", test_filters);
+  g_test_add_func ("/range-reader/large", test_large);
+  g_test_add_func ("/range-reader/not-for-ranges", test_not_for_ranges);
+  g_test_add_func ("/range-reader/file-changes", test_file_changes);
+  g_test_add_func ("/range-reader/progress", test_progress);
+  return g_test_run ();
+}
