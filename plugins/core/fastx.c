@@ -43,6 +43,7 @@ struct _SeqFastx
   guint64 next_id;
   guint64 line;                 /* from 1 */
   guint64 error_byte;           /* where the error is, once there is one */
+  guint64 stop;                 /* no record begins here or behind; then where one would */
   gboolean done;
   SeqFastxStats stats;
 };
@@ -60,6 +61,7 @@ begin_file (SeqFastx * self)
   self->line = 1;
   self->byte = 0;
   self->error_byte = 0;
+  self->stop = G_MAXUINT64;
 }
 
 SeqFastx *
@@ -104,6 +106,18 @@ seq_fastx_begin_at (SeqFastx * self, const SeqFastxPosition * position)
   self->line = position->line;
   self->byte = position->byte;
   self->next_id = position->record;
+}
+
+void
+seq_fastx_set_stop (SeqFastx * self, guint64 byte)
+{
+  self->stop = byte;
+}
+
+guint64
+seq_fastx_get_stop (SeqFastx * self)
+{
+  return self->stop;
 }
 
 /* of the byte that src points to */
@@ -293,6 +307,11 @@ enter_header (SeqFastx * self, guint8 byte, GError ** error)
   if ((byte != '>' && byte != '@') || format != self->format)
     return fail_no_header (self, byte, error);
 
+  if (G_UNLIKELY (position (self) >= self->stop)) {
+    self->stop = position (self);
+    self->done = TRUE;
+    return TRUE;
+  }
   /* a block has one format, which the caps of its buffer tell */
   other_format = self->block->n_records > 0 &&
       (self->block->records[0].qual != GST_SEQ_NO_QUALITY) != (format == SEQ_FORMAT_FASTQ);

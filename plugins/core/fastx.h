@@ -88,6 +88,11 @@ void seq_fastx_reset (SeqFastx * self);
  * stay. */
 void seq_fastx_begin_at (SeqFastx * self, const SeqFastxPosition * position);
 
+/* The first record that begins at `byte` of the current file or behind is not parsed any more: the
+ * parser is done there, at the byte that get_stop returns. */
+void seq_fastx_set_stop (SeqFastx * self, guint64 byte);
+guint64 seq_fastx_get_stop (SeqFastx * self);
+
 /* Parses a piece of a file. At most 2 blocks become ready for each SEQ_FASTX_PIECE bytes pushed,
  * so pushing pieces of that size bounds what is held. */
 #define SEQ_FASTX_PIECE ((gsize) 256 << 10)
@@ -104,7 +109,7 @@ SeqBlock *seq_fastx_pop (SeqFastx * self);
  * input and for after an error: a record that is still open is dropped. */
 SeqBlock *seq_fastx_flush (SeqFastx * self);
 
-/* TRUE once `limit` is reached: further input is ignored. */
+/* TRUE once `limit` or the stop is reached: further input is ignored. */
 gboolean seq_fastx_is_done (SeqFastx * self);
 
 /* Format of the current file; AUTO until its first header. */

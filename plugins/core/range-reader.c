@@ -14,6 +14,9 @@
 /* ranges on their way for each thread: one that it works on and one that waits for it */
 #define RANGES_PER_THREAD 2
 
+/* wrong guesses on end after which the threads are of no use: FASTQ over several lines, say */
+#define MAX_MISSES 4
+
 typedef struct
 {
   SeqJob job;
@@ -26,6 +29,7 @@ typedef struct
   GQueue blocks;
   guint64 records, filtered;
   gboolean failed;
+  gboolean at_end;              /* of the file */
 } Range;
 
 struct _SeqRangeReader
@@ -42,6 +46,8 @@ struct _SeqRangeReader
   guint64 next;                 /* number of the range that is begun next */
   guint64 given;                /* number of the one that is given out */
   gboolean waited;              /* that one is done */
+  gboolean ended;               /* the file has */
+  guint misses;                 /* ranges on end whose start was guessed wrong */
 
   guint64 at;                   /* behind the last record that was given out */
   guint64 next_id;
@@ -66,80 +72,94 @@ read_at (SeqRangeReader * self, guint8 * buffer, gsize size, guint64 offset)
   return n;
 }
 
-/* The first `>` at the start of a line in data … end; `before` is the byte in front. NULL if there
- * is none. */
+/* The next line start behind `at`, or `end` */
 static const guint8 *
-find_header (const guint8 * data, const guint8 * end, guint8 before)
+next_line (const guint8 * at, const guint8 * end)
 {
-  const guint8 *at = data;
+  const guint8 *newline = memchr (at, '\n', end - at);
 
-  while ((at = memchr (at, '>', end - at)) != NULL) {
-    if ((at > data ? at[-1] : before) == '\n')
+  return newline != NULL ? newline + 1 : end;
+}
+
+/* Does a FASTQ record of four lines stand here, with another behind it? */
+static gboolean
+looks_like_fastq (const guint8 * header, const guint8 * end)
+{
+  const guint8 *residues = next_line (header, end), *plus = next_line (residues, end);
+  const guint8 *qualities = next_line (plus, end), *next = next_line (qualities, end);
+
+  return next < end && *plus == '+' && *next == '@' && plus - residues == next - qualities;
+}
+
+/* The first record that seems to begin in data … limit, with what follows up to `end`; `before` is
+ * the byte in front. NULL if none does. */
+static const guint8 *
+find_record (const guint8 * data, const guint8 * limit, const guint8 * end, guint8 before,
+    SeqFormat format)
+{
+  const guint8 first = format == SEQ_FORMAT_FASTQ ? '@' : '>', *at = data;
+
+  while ((at = memchr (at, first, limit - at)) != NULL) {
+    if ((at > data ? at[-1] : before) == '\n'
+        && (format == SEQ_FORMAT_FASTA || looks_like_fastq (at, end)))
       return at;
     at++;
   }
   return NULL;
 }
 
-/* Where the first record of the range begins; its end if none does. FALSE on error. */
+/* Where the first record of the range seems to begin; its end if none does. FALSE on error. */
 static gboolean
 find_start (Range * range)
 {
+  SeqRangeReader *self = range->reader;
   guint64 at = range->begin;
   guint8 before = '\n';         /* the file begins with a line */
-  const guint8 *header;
-  gssize n = 1;
+  const guint8 *data = range->buffer, *record;
+  gssize n = 1, some;
 
   range->start = range->end;
   if (at > 0)
-    n = read_at (range->reader, &before, 1, at - 1);
+    n = read_at (self, &before, 1, at - 1);
   if (n < 0)
     return FALSE;
-  for (; at < range->end && n > 0; at += n) {
-    n = read_at (range->reader, range->buffer, MIN (PIECE, range->end - at), at);
+  for (; at < range->end && n > 0; at += some) {
+    n = read_at (self, range->buffer, PIECE, at);
     if (n < 0)
       return FALSE;
-    header = find_header (range->buffer, range->buffer + n, before);
-    if (header != NULL) {
-      range->start = at + (header - range->buffer);
+    some = MIN ((guint64) n, range->end - at);
+    record = find_record (data, data + some, data + n, before, self->config.format);
+    if (record != NULL) {
+      range->start = at + (record - data);
       return TRUE;
     }
-    if (n > 0)
-      before = range->buffer[n - 1];
+    if (some > 0)
+      before = data[some - 1];
   }
   return TRUE;
 }
 
-/* Parses from the start to the first header behind the range, or to the end of the file. */
+/* Parses from the start to the first record behind the range, or to the end of the file. */
 static gboolean
-parse (Range * range, SeqFastx * parser)
+parse_records (Range * range, SeqFastx * parser)
 {
-  const guint8 *header = NULL;
-  guint8 before = '\n';
+  const SeqFastxPosition start = { .line = 1, .byte = range->start };
   guint64 at;
   gssize n = 1;
 
-  for (at = range->start; header == NULL && n > 0; at += n) {
-    const guint8 *data = range->buffer, *from = data;
-
+  seq_fastx_begin_at (parser, &start);
+  seq_fastx_set_stop (parser, range->end);
+  for (at = range->start; n > 0; at += n) {
     n = read_at (range->reader, range->buffer, PIECE, at);
-    if (n < 0)
+    if (n < 0 || !seq_fastx_push (parser, range->buffer, n, NULL))
       return FALSE;
-    if (at + n > range->end) {
-      if (range->end > at) {
-        from = data + (range->end - at);
-        before = from[-1];
-      }
-      header = find_header (from, data + n, before);
+    if (seq_fastx_is_done (parser)) {
+      range->stop = seq_fastx_get_stop (parser);
+      return TRUE;
     }
-    if (n > 0)
-      before = data[n - 1];
-    if (header != NULL)
-      n = header - data;
-    if (!seq_fastx_push (parser, data, n, NULL))
-      return FALSE;
   }
   range->stop = at;
+  range->at_end = TRUE;
   return seq_fastx_finish (parser, NULL);
 }
 
@@ -159,37 +179,46 @@ take_results (Range * range, SeqFastx * parser)
 }
 
 static void
-range_func (SeqJob * job, gpointer data)
+parse_range (Range * range)
 {
-  Range *range = (Range *) job;
   SeqRangeReader *self = range->reader;
-  SeqFastx *parser;
+  SeqFastx *parser = seq_fastx_new (&self->config, self->pool);
 
-  range->records = range->filtered = 0;
-  range->failed = !find_start (range);
-  if (range->failed || range->start >= range->end)
-    return;
-  parser = seq_fastx_new (&self->config, self->pool);
-  range->failed = !parse (range, parser);
+  range->failed = !parse_records (range, parser);
   if (!range->failed)
     take_results (range, parser);
   seq_fastx_free (parser);
 }
 
+static void
+range_func (SeqJob * job, gpointer data)
+{
+  Range *range = (Range *) job;
+
+  range->records = range->filtered = 0;
+  range->at_end = FALSE;
+  range->failed = !find_start (range);
+  if (!range->failed && range->start < range->end)
+    parse_range (range);
+}
+
 /* ---- the reader ---- */
 
 static gboolean
-can_read (int fd, const SeqFastxConfig * config, gsize range_size, guint64 * size)
+can_read (int fd, const SeqFastxConfig * config, gsize range_size, guint64 * size,
+    SeqFormat * format)
 {
   struct stat info;
   guint8 first;
 
-  if (config->format == SEQ_FORMAT_FASTQ || config->skip > 0 || config->limit > 0
-      || fstat (fd, &info) != 0 || !S_ISREG (info.st_mode)
+  if (config->skip > 0 || config->limit > 0 || fstat (fd, &info) != 0 || !S_ISREG (info.st_mode)
       || (guint64) info.st_size <= 2 * (guint64) range_size)
     return FALSE;
   *size = info.st_size;
-  return pread (fd, &first, 1, 0) == 1 && first == '>';
+  if (pread (fd, &first, 1, 0) != 1 || (first != '>' && first != '@'))
+    return FALSE;
+  *format = first == '@' ? SEQ_FORMAT_FASTQ : SEQ_FORMAT_FASTA;
+  return config->format == SEQ_FORMAT_AUTO || config->format == *format;
 }
 
 SeqRangeReader *
@@ -197,15 +226,16 @@ seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id, g
     guint n_threads)
 {
   SeqRangeReader *self;
+  SeqFormat format;
   guint64 size;
 
-  if (n_threads == 0 || !can_read (fd, config, range_size, &size))
+  if (n_threads == 0 || !can_read (fd, config, range_size, &size, &format))
     return NULL;
 
   self = g_new0 (SeqRangeReader, 1);
   self->fd = fd;
   self->config = *config;
-  self->config.format = SEQ_FORMAT_FASTA;
+  self->config.format = format;
   self->size = size;
   self->range_size = range_size;
   self->next_id = first_id;
@@ -264,12 +294,36 @@ number_records (SeqBlock * block, guint64 first_id)
 static void
 end_range (SeqRangeReader * self, const Range * range)
 {
+  if (range->start < range->end) {
+    self->at = range->stop;
+    self->ended = range->at_end;
+  }
   self->next_id += range->records;
   self->filtered += range->filtered;
-  if (range->start < range->end)
-    self->at = range->stop;
   self->waited = FALSE;
   self->given++;
+}
+
+/* Waits for the range that is to be given out. It is right if it begins where the one before it has
+ * ended, which the first one makes true for all; else it is parsed once more, from there. */
+static void
+finish_range (SeqRangeReader * self, Range * range)
+{
+  gboolean is_empty = self->at >= range->end;
+
+  seq_workers_wait (self->workers, &range->job);
+  self->waited = TRUE;
+  if (is_empty ? range->start >= range->end : range->start == self->at) {
+    self->misses = 0;
+    return;
+  }
+  g_queue_clear_full (&range->blocks, (GDestroyNotify) seq_block_unref);
+  range->records = range->filtered = 0;
+  range->failed = range->at_end = FALSE;
+  range->start = is_empty ? range->end : self->at;
+  self->misses++;
+  if (!is_empty && self->misses < MAX_MISSES)
+    parse_range (range);
 }
 
 SeqRangeStatus
@@ -278,13 +332,13 @@ seq_range_reader_next (SeqRangeReader * self, SeqBlock ** block, SeqFastxPositio
   for (;;) {
     Range *range = &self->ranges[self->given % self->n_ranges];
 
-    begin_ranges (self);
-    if (self->given == self->next)
+    if (!self->ended)
+      begin_ranges (self);
+    if (self->ended || self->given == self->next)
       return SEQ_RANGE_END;
     if (!self->waited)
-      seq_workers_wait (self->workers, &range->job);
-    self->waited = TRUE;
-    if (range->failed) {
+      finish_range (self, range);
+    if (range->failed || self->misses >= MAX_MISSES) {
       *position = (SeqFastxPosition) { .byte = self->at, .record = self->next_id };
       return SEQ_RANGE_GO_ON;
     }

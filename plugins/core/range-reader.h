@@ -5,12 +5,15 @@
 
 G_BEGIN_DECLS
 
-/* Parses a plain FASTA file in ranges, on several threads, and gives out the blocks in the order of
- * the file: the records, ids and all, that SeqFastx gives for the whole.
+/* Parses a plain FASTA or FASTQ file in ranges, on several threads, and gives out the blocks in the
+ * order of the file: the records, ids and all, that SeqFastx gives for the whole.
  *
- * In FASTA each line that starts with `>` is a header, whatever went before. So a thread may begin
- * at the first such line of its range, and ends before the first one behind it. (In FASTQ a line
- * that starts with `@` may hold qualities, so nothing tells where a record begins.)
+ * A thread begins at the first place of its range where a record seems to begin, and ends before the
+ * first record behind it. In FASTA such a place is each line that starts with `>`, whatever went
+ * before. In FASTQ it is a guess, because a line that starts with `@` may hold qualities: four lines
+ * that fit together. But a range is given out only if it begins just where the range before it has
+ * ended, and the first begins at the start of the file; so by induction all are right, and one that
+ * was guessed wrong is parsed again, from the right place.
  *
  * Errors are not reported from here: where a range can't be read or parsed, the reader ends at its
  * first record and says where that is, and who goes on from there in order finds the error, in the
@@ -29,8 +32,8 @@ typedef enum
 } SeqRangeStatus;
 
 /* NULL where this is no way to read it: `fd` is no regular file of several ranges, does not start
- * with `>`, or `config` asks for FASTQ, or to skip or limit records, which has to be counted in
- * order. Reads with pread(): the offset of `fd` stays. `fd` must stay open. `first_id`: of the
+ * with `>` or `@`, or not with the format that `config` asks for; or it asks to skip or limit
+ * records, which has to be counted in order. Reads with pread(): the offset of `fd` stays. `fd` must stay open. `first_id`: of the
  * first record. `n_threads`: 1 or more, beside the caller's. */
 SeqRangeReader *seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id,
     gsize range_size, guint n_threads);

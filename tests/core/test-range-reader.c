@@ -135,6 +135,30 @@ test_borders (void)
     compare_all (texts[i], &config);
 }
 
+/* A guess may be wrong at any border; what comes out may not. */
+static void
+test_fastq (void)
+{
+  static const gchar *const texts[] = {
+    "@a\nACGT\n+\nIIII\n@b\nAC\n+\n@@\n@c\n\n+\n\n@d x\nACG\n+d x\n@+I\n",
+    /* qualities that look like records */
+    "@a\nACGT\n+\n@III\n@b\nACGT\n+\n+III\n@c\nA\n+\n@\n@d\nA\n+\n+\n@e\nA\n+\n@\n",
+    "@a\r\nACGT\r\n+\r\nIIII\r\n@b\r\nAC\r\n+\r\n@@\r\n@c\r\nACG\r\n+\r\nIII",
+    /* several lines */
+    "@a\nAC\nGT\n+\nII\nII\n@b\nA\nC\n+\n@\n@\n@c\nAC\nG\n+\n+I\nI\n@d\nA\n+\nI\n",
+    "@a\nACGT\n+\nIIII\n\n\n@b\nAC\n+\n@@\n\n@c\nAC\n+\nII\n\n\n\n",
+    /* errors */
+    "@a\nACGT\n+\nIIII\n@b\nAC\n+\nIII\n@c\nAC\n+\nII\n",
+    "@a\nACGT\n+\nIIII\n@b\nAC\n+\nI\n@c\nAC\n+\nII\n",
+    "@a\nACGT\n+\nIIII\n@b\nAC\n+\nII\n@c\nAC\n",
+    "@a\nACGT\n+\nIIII\n>b\nAC\n@c\nAC\n+\nII\n",
+  };
+  SeqFastxConfig config = make_config ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    compare_all (texts[i], &config);
+}
+
 static void
 test_errors (void)
 {
@@ -162,6 +186,60 @@ test_filters (void)
   config.min_length = 3;
   config.max_length = 5;
   compare_all (">a\nMKV\n>b\nMK\n>c\nMKVMKV\n>d\nM\n>e\nMKVMK\n>f\n\n>g\nMKV\n", &config);
+}
+
+/* Reads whose qualities hold every byte that may mislead */
+static GString *
+make_reads (guint n, guint length)
+{
+  GRand *rand = g_rand_new_with_seed (n);
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < n; i++) {
+    guint l = g_rand_int_range (rand, 0, 2 * length);
+
+    g_string_append_printf (text, "@read %u\n", i);
+    for (guint k = 0; k < l; k++)
+      g_string_append_c (text, "ACGT"[g_rand_int_range (rand, 0, 4)]);
+    g_string_append (text, "\n+\n");
+    for (guint k = 0; k < l; k++)
+      g_string_append_c (text, "@+I>"[g_rand_int_range (rand, 0, 4)]);
+    g_string_append_c (text, '\n');
+  }
+  g_rand_free (rand);
+  return text;
+}
+
+/* Here guesses are right, so that a wrong number of records would not come from going on in order */
+static void
+test_large_fastq (void)
+{
+  const gsize ranges[] = { 10000, 65536, 262144, 300001 };
+  SeqFastxConfig config = make_config ();
+  GString *reads = make_reads (12000, 150), *long_reads = make_reads (100, 20000);
+  SeqFastxPosition position;
+  SeqRangeReader *reader;
+  SeqRangeStatus status;
+  SeqBlock *block;
+  guint n = 0;
+  File file;
+
+  for (guint i = 0; i < G_N_ELEMENTS (ranges); i++) {
+    compare (reads->str, reads->len, &config, ranges[i], 3);
+    compare (long_reads->str, long_reads->len, &config, ranges[i], 3);
+  }
+  file_init (&file, reads->str, reads->len);
+  reader = seq_range_reader_new (file.fd, &config, 0, 100000, 2);
+  while ((status = seq_range_reader_next (reader, &block, &position)) == SEQ_RANGE_BLOCK) {
+    n += block->n_records;
+    seq_block_unref (block);
+  }
+  g_assert_cmpint (status, ==, SEQ_RANGE_END);
+  g_assert_cmpuint (n, ==, 12000);
+  seq_range_reader_free (reader);
+  file_clear (&file);
+  g_string_free (reads, TRUE);
+  g_string_free (long_reads, TRUE);
 }
 
 static GString *
@@ -230,7 +308,7 @@ test_not_for_ranges (void)
 
   assert_no_reader ("", &config, 1);
   assert_no_reader (">a\nMK\n", &config, 100);
-  assert_no_reader ("@a\nAC\n+\nII\n", &config, 1);
+  assert_no_reader ("MKV\n", &config, 1);
   assert_no_reader ("\n>a\nAC\n", &config, 1);
   assert_no_reader ("\037\213\010", &config, 1);
   config.format = SEQ_FORMAT_FASTQ;
@@ -318,6 +396,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/range-reader/borders", test_borders);
+  g_test_add_func ("/range-reader/fastq", test_fastq);
+  g_test_add_func ("/range-reader/large-fastq", test_large_fastq);
   g_test_add_func ("/range-reader/errors", test_errors);
   g_test_add_func ("/range-reader/filters", test_filters);
   g_test_add_func ("/range-reader/large", test_large);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* seqsrc on FASTA files that are large enough to be parsed in ranges by several threads: nothing
+/* seqsrc on files that are large enough to be parsed in ranges by several threads: nothing
  * that comes out tells how many there were. */
 #include "seq-run.h"
 
@@ -75,6 +75,20 @@ test_same (Files * f, gconstpointer data)
   compare (f, "location=\"%D/x.fa\" blocksize=100000");
 }
 
+static void
+test_fastq (Files * f, gconstpointer data)
+{
+  GString *text = make_text (40000, TRUE);
+
+  g_assert_cmpuint (text->len, >, (gsize) 10 << 20);
+  files_write (f, "x.fq", text->str, text->len);
+  compare (f, "location=\"%D/x.fq\"");
+  text->str[text->len * 2 / 3] = '\n';
+  files_write (f, "x.fq", text->str, text->len);
+  compare (f, "location=\"%D/x.fq\"");
+  g_string_free (text, TRUE);
+}
+
 /* Ids and blocks go on from file to file, large or not. */
 static void
 test_several_files (Files * f, gconstpointer data)
@@ -141,6 +155,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 #define ADD(path, function) g_test_add (path, Files, NULL, files_set_up, function, files_tear_down)
   ADD ("/seqsrc-ranges/same", test_same);
+  ADD ("/seqsrc-ranges/fastq", test_fastq);
   ADD ("/seqsrc-ranges/several-files", test_several_files);
   ADD ("/seqsrc-ranges/errors", test_errors);
   ADD ("/seqsrc-ranges/seek-and-stop", test_seek_and_stop);
