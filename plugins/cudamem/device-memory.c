@@ -84,21 +84,29 @@ device_memory_wait (GstSeqCudaMemory * memory, gpointer stream)
   return result == CUDA_SUCCESS;
 }
 
+/* An event that is recorded in a capture takes every stream that waits for it into the capture,
+ * among them that of the uploads. */
 static gboolean
 device_memory_set_done (GstSeqCudaMemory * memory, gpointer stream)
 {
   DeviceMemory *self = whole (&memory->memory);
   CudaDevice *device = allocator_of (self)->device;
-  CUresult result;
+  const CudaDriver *driver = cuda_device_driver (device);
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  gboolean ok;
 
   if (!cuda_device_enter (device, NULL))
     return FALSE;
-  result = cuda_device_driver (device)->EventRecord (self->block->done, stream);
+  ok = driver->StreamIsCapturing (stream, &status) == CUDA_SUCCESS
+      && status == CU_STREAM_CAPTURE_STATUS_NONE
+      && driver->EventRecord (self->block->done, stream) == CUDA_SUCCESS;
   cuda_device_leave (device);
-  return result == CUDA_SUCCESS;
+  return ok;
 }
 
-/* What is captured into a graph is not executed, so there is nothing to record then. */
+/* What is captured into a graph is not executed, so there is nothing to record then. The legacy
+ * stream waits for what was recorded before: of a stream that doesn't wait for it, by a consumer
+ * that still has the memory mapped, or by another one. */
 static void
 record_done_with_legacy_stream (DeviceMemory * self)
 {
@@ -108,7 +116,8 @@ record_done_with_legacy_stream (DeviceMemory * self)
   if (!cuda_device_enter_to_release (device))
     return;
   if (!cuda_device_is_capturing (device)
-      && driver->EventRecord (self->block->done, NULL) != CUDA_SUCCESS)
+      && (driver->StreamWaitEvent (NULL, self->block->done, 0) != CUDA_SUCCESS
+          || driver->EventRecord (self->block->done, NULL) != CUDA_SUCCESS))
     driver->CtxSynchronize ();
   cuda_device_leave (device);
 }

@@ -744,6 +744,91 @@ test_lost_device (void)
   run_clear (&run);
 }
 
+/* ---- a consumer with a stream of its own that maps, too ---- */
+
+static GstHarness *
+begin_with_stream (CudaDevice ** device, CUstream * stream)
+{
+  configure ("");
+  *device = cuda_device_get (0, NULL);
+  g_assert_true (cuda_device_enter (*device, NULL));
+  g_assert_cmpint (cuda_device_driver (*device)->StreamCreate (stream, CU_STREAM_NON_BLOCKING), ==,
+      CUDA_SUCCESS);
+  return make_harness ("pinnedqueue upload=true");
+}
+
+static void
+end_with_stream (GstHarness * h, CudaDevice * device, CUstream stream)
+{
+  g_assert_cmpint (cuda_device_driver (device)->StreamDestroy (stream), ==, CUDA_SUCCESS);
+  cuda_device_leave (device);
+  gst_harness_teardown (h);
+  cuda_device_unref (device);
+  assert_clean ();
+}
+
+/* The memory is mapped for its pointer, and is done with in another stream than the legacy one:
+ * to unmap it must not undo what was said of that stream. */
+static void
+test_done_while_mapped (void)
+{
+  Consumer consumer = { 0 };
+  CudaDevice *device;
+  GstHarness *h;
+  guint n;
+
+  if (skip_on_real_driver ())
+    return;
+  h = begin_with_stream (&device, &consumer.stream);
+  for (n = 0; n < KERNELS; n++) {
+    GstMapInfo map;
+    GstMemory *memory;
+    GstBuffer *buffer;
+
+    g_assert_cmpint (gst_harness_push (h, make_numbered (n)), ==, GST_FLOW_OK);
+    buffer = gst_harness_pull (h);
+    memory = gst_buffer_peek_memory (buffer, 0);
+    g_assert_true (gst_memory_map (memory, &map, GST_MAP_READ | GST_SEQ_MAP_CUDA));
+    consume (&consumer, buffer, n);
+    gst_memory_unmap (memory, &map);
+    gst_buffer_unref (buffer);
+  }
+  g_assert_cmpint (cuda_device_driver (device)->StreamSynchronize (consumer.stream), ==,
+      CUDA_SUCCESS);
+  for (n = 0; n < KERNELS; n++)
+    g_assert_cmpuint (consumer.found[n], ==, consumer.expected[n]);
+  end_with_stream (h, device, consumer.stream);
+}
+
+/* What is captured into a graph has not run, so it says nothing about when memory is free. An event
+ * of a capture would take the stream of the uploads into it. */
+static void
+test_done_in_capture (void)
+{
+  CudaDevice *device;
+  CUstream stream;
+  GstHarness *h;
+  guint n;
+
+  if (skip_on_real_driver ())
+    return;
+  h = begin_with_stream (&device, &stream);
+  g_assert_cmpint (fake->begin_capture (stream, 0), ==, CUDA_SUCCESS);
+  for (n = 0; n < 20; n++) {
+    GstBuffer *buffer;
+
+    g_assert_cmpint (gst_harness_push (h, make_numbered (n)), ==, GST_FLOW_OK);
+    buffer = gst_harness_pull (h);
+    g_assert_cmpuint (fake->problems (), ==, 0);
+    g_assert_false (gst_seq_cuda_memory_set_done (gst_buffer_peek_memory (buffer, 0), stream));
+    g_assert_cmpint (gst_buffer_memcmp (buffer, 0, &(guint8) { n + 1 }, 1), ==, 0);
+    gst_buffer_unref (buffer);
+  }
+  g_assert_cmpint (fake->end_capture (stream), ==, CUDA_SUCCESS);
+  g_assert_cmpuint (harness_stat (h, "uploads"), ==, 20);
+  end_with_stream (h, device, stream);
+}
+
 /* ---- devices and processes ---- */
 
 static void
@@ -886,6 +971,8 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue-device/no-device-memory", test_no_device_memory);
   g_test_add_func ("/pinnedqueue-device/upload-ends", test_upload_ends);
   g_test_add_func ("/pinnedqueue-device/upload-ends-for-good", test_upload_ends_with_device_consumer);
+  g_test_add_func ("/pinnedqueue-device/done-while-mapped", test_done_while_mapped);
+  g_test_add_func ("/pinnedqueue-device/done-in-capture", test_done_in_capture);
   g_test_add_func ("/pinnedqueue-device/two-pipelines", test_two_pipelines);
   g_test_add_func ("/pinnedqueue-device/two-devices", test_two_devices);
   g_test_add_func ("/pinnedqueue-device/no-such-device", test_no_such_device);
