@@ -417,26 +417,30 @@ gboolean
 cuda_device_allocator_poll (GstAllocator * allocator, guint most, GError ** error)
 {
   CudaDeviceAllocator *self = CUDA_DEVICE_ALLOCATOR (allocator);
-  CUresult result = CUDA_SUCCESS;
+  CUresult result, failure = CUDA_SUCCESS;
   gboolean wait;
   Copy *copy;
 
-  if (!cuda_device_enter (self->device, error))
+  /* twice, because the copies, which hold the allocator, are let go of nowhere else */
+  if (!cuda_device_enter (self->device, NULL) && !cuda_device_enter (self->device, error))
     return FALSE;
-  while (result == CUDA_SUCCESS && (copy = take_copy (self, &wait, most)) != NULL) {
-    result = copy_state (self, copy, wait);
-    if (result == CUDA_SUCCESS)
-      copy_complete (self, copy);
-    if (result != CUDA_ERROR_NOT_READY) {
-      copy_free (copy);
-    } else {
+  while ((copy = take_copy (self, &wait, most)) != NULL) {
+    /* after a failure there is nothing to go on for, so all others come to an end, too */
+    result = copy_state (self, copy, wait || failure != CUDA_SUCCESS);
+    if (result == CUDA_ERROR_NOT_READY) {
       g_mutex_lock (&self->lock);
       g_queue_push_head (&self->copies, copy);
       g_mutex_unlock (&self->lock);
+      break;
     }
+    if (result == CUDA_SUCCESS)
+      copy_complete (self, copy);
+    else if (failure == CUDA_SUCCESS)
+      failure = result;
+    copy_free (copy);
   }
   cuda_device_leave (self->device);
-  return result == CUDA_ERROR_NOT_READY || cuda_check (result, "copy to the device", error);
+  return cuda_check (failure, "copy to the device", error);
 }
 
 void

@@ -53,7 +53,7 @@ GstMemory *cuda_device_allocator_upload (GstAllocator * allocator, gsize size,
 
 /* Lets go of the sources of copies that are complete, and waits until no more than @most are under
  * way, so that a host that is faster than the device takes no memory without end. FALSE when a copy
- * has failed: bytes that were thought to be on the device are not. */
+ * has failed: bytes that were thought to be on the device are not. All are let go of then. */
 gboolean cuda_device_allocator_poll (GstAllocator * allocator, guint most, GError ** error);
 
 void cuda_device_allocator_stats (GstAllocator * allocator, CudaUploadStats * stats);

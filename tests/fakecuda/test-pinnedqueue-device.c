@@ -829,6 +829,34 @@ test_done_in_capture (void)
   end_with_stream (h, device, stream);
 }
 
+/* ---- what fails ---- */
+
+static void
+count_freed (gpointer n)
+{
+  (*(guint *) n)++;
+}
+
+/* A device that fails while copies are under way: what they hold is let go of all the same */
+static void
+test_lost_copies_are_freed (void)
+{
+  static guint8 bytes[20000];
+  guint i, freed = 0;
+  GstHarness *h;
+
+  if (skip_on_real_driver ())
+    return;
+  configure ("fail=EventQuery:600@count=0,sticky=700@EventSynchronize:skip=0,leaks=0");
+  h = make_harness ("pinnedqueue upload=true pin-memory=off prefetch-factor=8");
+  for (i = 0; i < 4; i++)
+    gst_harness_push (h, gst_buffer_new_wrapped_full (GST_MEMORY_FLAG_READONLY, bytes,
+            sizeof bytes, 0, sizeof bytes, &freed, count_freed));
+  gst_harness_push_event (h, gst_event_new_eos ());
+  gst_harness_teardown (h);
+  g_assert_cmpuint (freed, ==, 4);
+}
+
 /* ---- devices and processes ---- */
 
 static void
@@ -973,6 +1001,7 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue-device/upload-ends-for-good", test_upload_ends_with_device_consumer);
   g_test_add_func ("/pinnedqueue-device/done-while-mapped", test_done_while_mapped);
   g_test_add_func ("/pinnedqueue-device/done-in-capture", test_done_in_capture);
+  g_test_add_func ("/pinnedqueue-device/lost-copies-are-freed", test_lost_copies_are_freed);
   g_test_add_func ("/pinnedqueue-device/two-pipelines", test_two_pipelines);
   g_test_add_func ("/pinnedqueue-device/two-devices", test_two_devices);
   g_test_add_func ("/pinnedqueue-device/no-such-device", test_no_such_device);
