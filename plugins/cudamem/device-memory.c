@@ -332,6 +332,23 @@ enqueue (CudaDeviceAllocator * self, MemoryBlock * block, const CudaUploadPart *
   return ok && cuda_check (driver->EventRecord (block->ready, stream), "cuEventRecord", error);
 }
 
+/* What keeps the bytes of @source. A buffer of a pool may be the only one that there is, and whoever
+ * waits for it would wait for a copy that is only looked at when the next buffer comes. So its
+ * memory alone is kept, and the pool makes another. */
+static GstBuffer *
+hold_source (GstBuffer * source)
+{
+  guint i, n = gst_buffer_n_memory (source);
+  GstBuffer *held;
+
+  if (source->pool == NULL)
+    return gst_buffer_ref (source);
+  held = gst_buffer_new ();
+  for (i = 0; i < n; i++)
+    gst_buffer_append_memory (held, gst_buffer_get_memory (source, i));
+  return held;
+}
+
 GstMemory *
 cuda_device_allocator_upload (GstAllocator * allocator, gsize size, const CudaUploadPart * parts,
     guint n_parts, GstBuffer * source, GError ** error)
@@ -350,7 +367,7 @@ cuda_device_allocator_upload (GstAllocator * allocator, gsize size, const CudaUp
   if (enqueue (self, block, parts, n_parts, error)) {
     memory = device_memory_new (self, block, size);
     copy = g_new (Copy, 1);
-    *copy = (Copy) { gst_memory_ref (memory), gst_buffer_ref (source) };
+    *copy = (Copy) { gst_memory_ref (memory), hold_source (source) };
     g_mutex_lock (&self->lock);
     g_queue_push_tail (&self->copies, copy);
     self->stats.uploads++;

@@ -829,6 +829,47 @@ test_done_in_capture (void)
   end_with_stream (h, device, stream);
 }
 
+/* ---- where what comes in comes from ---- */
+
+/* A pool of one buffer, which must come back although no other buffer follows */
+static void
+check_pool (const gchar * queue)
+{
+  GstBufferPool *pool = gst_buffer_pool_new ();
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+  GstBufferPoolAcquireParams dont_wait = { .flags = GST_BUFFER_POOL_ACQUIRE_FLAG_DONTWAIT };
+  GstHarness *h;
+  guint n;
+
+  h = make_harness (queue);
+  gst_buffer_pool_config_set_params (config, NULL, 20000, 0, 1);
+  g_assert_true (gst_buffer_pool_set_config (pool, config));
+  g_assert_true (gst_buffer_pool_set_active (pool, TRUE));
+  for (n = 0; n < 10; n++) {
+    GstBuffer *buffer;
+
+    g_assert_cmpint (gst_buffer_pool_acquire_buffer (pool, &buffer, &dont_wait), ==, GST_FLOW_OK);
+    gst_buffer_memset (buffer, 0, (guint8) n, 20000);
+    g_assert_cmpint (gst_harness_push (h, buffer), ==, GST_FLOW_OK);
+    buffer = gst_harness_pull (h);
+    g_assert_true (is_on_device (buffer));
+    g_assert_cmpint (gst_buffer_memcmp (buffer, 19999, &(guint8) { n }, 1), ==, 0);
+    gst_buffer_unref (buffer);
+  }
+  gst_harness_teardown (h);
+  gst_buffer_pool_set_active (pool, FALSE);
+  gst_object_unref (pool);
+  assert_clean ();
+}
+
+static void
+test_small_pool (void)
+{
+  configure ("");
+  check_pool ("pinnedqueue upload=true");
+  check_pool ("pinnedqueue upload=true pin-memory=off");
+}
+
 /* ---- what fails ---- */
 
 static void
@@ -1001,6 +1042,7 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue-device/upload-ends-for-good", test_upload_ends_with_device_consumer);
   g_test_add_func ("/pinnedqueue-device/done-while-mapped", test_done_while_mapped);
   g_test_add_func ("/pinnedqueue-device/done-in-capture", test_done_in_capture);
+  g_test_add_func ("/pinnedqueue-device/small-pool", test_small_pool);
   g_test_add_func ("/pinnedqueue-device/lost-copies-are-freed", test_lost_copies_are_freed);
   g_test_add_func ("/pinnedqueue-device/two-pipelines", test_two_pipelines);
   g_test_add_func ("/pinnedqueue-device/two-devices", test_two_devices);
