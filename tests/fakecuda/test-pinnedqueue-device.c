@@ -872,6 +872,61 @@ test_small_pool (void)
 
 /* ---- what fails ---- */
 
+static GstPadProbeReturn
+look_at_caps (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  GstCaps *caps = gst_pad_get_current_caps (pad);
+  gboolean device = gst_caps_features_contains (gst_caps_get_features (caps, 0),
+      GST_SEQ_CAPS_FEATURE_CUDA_MEMORY);
+  guint *n = data, i;
+
+  if (GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_BUFFER) {
+    g_assert_cmpint (is_on_device (GST_PAD_PROBE_INFO_BUFFER (info)), ==, device);
+    (*n)++;
+  } else {
+    GstBufferList *list = GST_PAD_PROBE_INFO_BUFFER_LIST (info);
+
+    for (i = 0; i < gst_buffer_list_length (list); i++, (*n)++)
+      g_assert_cmpint (is_on_device (gst_buffer_list_get (list, i)), ==, device);
+  }
+  gst_caps_unref (caps);
+  return GST_PAD_PROBE_OK;
+}
+
+/* In the middle of a list: what is on the device goes with the caps that say so */
+static void
+test_upload_ends_in_list (void)
+{
+  GstBufferList *list = gst_buffer_list_new ();
+  GstElement *queue;
+  guint i, seen = 0;
+  GstHarness *h;
+  GstPad *pad;
+
+  if (skip_on_real_driver ())
+    return;
+  configure ("fail=MemcpyHtoDAsync:999@skip=3:count=1");
+  h = make_harness ("pinnedqueue upload=true prefetch-factor=8");
+  queue = gst_harness_find_element (h, "pinnedqueue");
+  pad = gst_element_get_static_pad (queue, "src");
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST, look_at_caps,
+      &seen, NULL);
+  for (i = 0; i < 7; i++)
+    gst_buffer_list_add (list, make_numbered (i));
+  g_assert_cmpint (gst_pad_push_list (h->srcpad, list), ==, GST_FLOW_OK);
+  for (i = 0; i < 7; i++) {
+    GstBuffer *buffer = gst_harness_pull (h);
+
+    g_assert_cmpint (gst_buffer_memcmp (buffer, 0, &(guint8) { i + 1 }, 1), ==, 0);
+    gst_buffer_unref (buffer);
+  }
+  g_assert_cmpuint (seen, ==, 7);
+  gst_object_unref (pad);
+  gst_object_unref (queue);
+  gst_harness_teardown (h);
+  assert_clean ();
+}
+
 static void
 count_freed (gpointer n)
 {
@@ -1043,6 +1098,7 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue-device/done-while-mapped", test_done_while_mapped);
   g_test_add_func ("/pinnedqueue-device/done-in-capture", test_done_in_capture);
   g_test_add_func ("/pinnedqueue-device/small-pool", test_small_pool);
+  g_test_add_func ("/pinnedqueue-device/upload-ends-in-list", test_upload_ends_in_list);
   g_test_add_func ("/pinnedqueue-device/lost-copies-are-freed", test_lost_copies_are_freed);
   g_test_add_func ("/pinnedqueue-device/two-pipelines", test_two_pipelines);
   g_test_add_func ("/pinnedqueue-device/two-devices", test_two_devices);
