@@ -424,7 +424,9 @@ prepare_event (GstPinnedQueue * self, GstEvent * event)
 {
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
-      pinned_queue_start_stream (self);
+      /* caps of the stream before hold until others come */
+      if (!gst_pad_has_current_caps (self->sinkpad))
+        pinned_queue_start_stream (self);
       return event;
     case GST_EVENT_CAPS:
       return pinned_queue_translate_caps (self, event);

@@ -870,6 +870,29 @@ test_small_pool (void)
   check_pool ("pinnedqueue upload=true pin-memory=off");
 }
 
+/* A stream that starts anew without caps has those from before */
+static void
+test_restart_without_caps (void)
+{
+  GstSegment segment;
+  GstBuffer *buffer;
+  GstHarness *h;
+
+  configure ("");
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  h = gst_harness_new_parse ("pinnedqueue upload=true");
+  gst_harness_set_src_caps_str (h, "test/x(memory:Other)");
+  gst_harness_push_event (h, gst_event_new_stream_start ("again"));
+  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  gst_harness_push (h, make_numbered (0));
+  buffer = gst_harness_pull (h);
+  g_assert_false (is_on_device (buffer));
+  g_assert_cmpuint (harness_stat (h, "copies"), ==, 0);
+  gst_buffer_unref (buffer);
+  gst_harness_teardown (h);
+  assert_clean ();
+}
+
 /* ---- what fails ---- */
 
 static GstPadProbeReturn
@@ -1098,6 +1121,7 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue-device/done-while-mapped", test_done_while_mapped);
   g_test_add_func ("/pinnedqueue-device/done-in-capture", test_done_in_capture);
   g_test_add_func ("/pinnedqueue-device/small-pool", test_small_pool);
+  g_test_add_func ("/pinnedqueue-device/restart-without-caps", test_restart_without_caps);
   g_test_add_func ("/pinnedqueue-device/upload-ends-in-list", test_upload_ends_in_list);
   g_test_add_func ("/pinnedqueue-device/lost-copies-are-freed", test_lost_copies_are_freed);
   g_test_add_func ("/pinnedqueue-device/two-pipelines", test_two_pipelines);
