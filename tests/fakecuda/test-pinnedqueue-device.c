@@ -976,6 +976,94 @@ test_lost_copies_are_freed (void)
   g_assert_cmpuint (freed, ==, 4);
 }
 
+/* ---- with a guard behind ---- */
+
+/* A consumer that has no memory for more than 64 slots */
+static GstPadProbeReturn
+run_out_of_memory (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+
+  if (gst_buffer_get_seq_batch_meta (buffer)->slots <= 64)
+    return GST_PAD_PROBE_OK;
+  gst_buffer_unref (buffer);
+  GST_PAD_PROBE_INFO_FLOW_RETURN (info) = GST_FLOW_CUSTOM_ERROR_1;
+  return GST_PAD_PROBE_HANDLED;
+}
+
+/* Digests of what comes of eight records, and the pieces that a batch of them is cut into */
+static GPtrArray *
+run_short_of_memory (const gchar * queue, gboolean on_device, guint * records)
+{
+  gchar *description = g_strdup_printf ("seqdec ! seqbatch batch-size=0 ! %s ! cudamemguard", queue);
+  GPtrArray *digests = g_ptr_array_new_with_free_func (g_free);
+  GString *text = g_string_new (NULL);
+  GstHarness *h = gst_harness_new_parse (description);
+  GstBuffer *buffer;
+  guint i;
+
+  for (i = 0; i < 8; i++)
+    g_string_append_printf (text, ">%u\n%.*s\n", i, 4 + 3 * (int) i, "ACDEFGHIKLMNPQRSTVWYACDEFGHIK");
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, run_out_of_memory, NULL, NULL);
+  gst_harness_set_src_caps_str (h, "text/x-fasta");
+  gst_harness_push (h, gst_buffer_new_memdup (text->str, text->len));
+  gst_harness_push_event (h, gst_event_new_eos ());
+  g_string_free (text, TRUE);
+  while (gst_harness_pull_until_eos (h, &buffer) && buffer != NULL) {
+    g_assert_cmpint (is_on_device (buffer), ==, on_device);
+    *records += gst_buffer_get_seq_batch_meta (buffer)->n_records;
+    g_ptr_array_add (digests, digest_buffer (buffer));
+    g_assert_nonnull (g_ptr_array_index (digests, digests->len - 1));
+    gst_buffer_unref (buffer);
+  }
+  gst_harness_teardown (h);
+  g_free (description);
+  return digests;
+}
+
+/* Pieces of a batch on the device are there, too, as the caps say */
+static void
+test_pieces_on_device (void)
+{
+  GPtrArray *pieces, *expected;
+  guint i, n = 0, n_expected = 0;
+
+  configure ("");
+  expected = run_short_of_memory ("pinnedqueue pin-memory=off", FALSE, &n_expected);
+  pieces = run_short_of_memory ("pinnedqueue upload=true", TRUE, &n);
+  g_assert_cmpuint (n_expected, ==, 8);
+  g_assert_cmpuint (n, ==, 8);
+  g_assert_cmpuint (expected->len, >=, 3);
+  g_assert_cmpuint (pieces->len, ==, expected->len);
+  for (i = 0; i < pieces->len; i++)
+    g_assert_cmpstr (g_ptr_array_index (pieces, i), ==, g_ptr_array_index (expected, i));
+  g_ptr_array_unref (pieces);
+  g_ptr_array_unref (expected);
+  assert_clean ();
+}
+
+/* A piece that can't be made, or whose bytes don't get to the device, is cut once more. */
+static void
+test_pieces_without_room (void)
+{
+  static const gchar *const configs[] = { "fail=MemcpyDtoDAsync:2@count=1",
+    "fail=MemcpyHtoDAsync:999@skip=1:count=1"
+  };
+  GPtrArray *pieces;
+  guint i, n;
+
+  if (skip_on_real_driver ())
+    return;
+  for (i = 0; i < G_N_ELEMENTS (configs); i++) {
+    configure (configs[i]);
+    n = 0;
+    pieces = run_short_of_memory ("pinnedqueue upload=true", TRUE, &n);
+    g_assert_cmpuint (n, ==, 8);
+    g_ptr_array_unref (pieces);
+    assert_clean ();
+  }
+}
+
 /* ---- devices and processes ---- */
 
 static void
@@ -1124,6 +1212,8 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue-device/restart-without-caps", test_restart_without_caps);
   g_test_add_func ("/pinnedqueue-device/upload-ends-in-list", test_upload_ends_in_list);
   g_test_add_func ("/pinnedqueue-device/lost-copies-are-freed", test_lost_copies_are_freed);
+  g_test_add_func ("/pinnedqueue-device/pieces-on-device", test_pieces_on_device);
+  g_test_add_func ("/pinnedqueue-device/pieces-without-room", test_pieces_without_room);
   g_test_add_func ("/pinnedqueue-device/two-pipelines", test_two_pipelines);
   g_test_add_func ("/pinnedqueue-device/two-devices", test_two_devices);
   g_test_add_func ("/pinnedqueue-device/no-such-device", test_no_such_device);
