@@ -259,6 +259,17 @@ device_memory_share (GstMemory * memory, gssize offset, gssize size)
   return GST_MEMORY_CAST (share);
 }
 
+static gboolean
+is_lost (DeviceMemory * self)
+{
+  gboolean lost;
+
+  g_mutex_lock (&self->lock);
+  lost = self->lost;
+  g_mutex_unlock (&self->lock);
+  return lost;
+}
+
 /* In the order of the uploads, and done when it returns: copies of device memory are rare. */
 static GstMemory *
 device_memory_copy (GstMemory * memory, gssize offset, gssize size)
@@ -274,6 +285,10 @@ device_memory_copy (GstMemory * memory, gssize offset, gssize size)
 
   if (size == -1)
     size = (gssize) memory->size - offset;
+  if (is_lost (source)) {
+    GST_ERROR_OBJECT (allocator, "a change of the memory did not get to the device");
+    return NULL;
+  }
   block = block_cache_acquire (allocator->cache, size, &why);
   ok = block != NULL && cuda_device_enter (allocator->device, &why);
   if (ok) {

@@ -515,6 +515,34 @@ test_maps (void)
   assert_clean ();
 }
 
+/* A change that did not get to the device: neither the memory nor a copy of it can be read, or the
+ * bytes of before would pass for it. */
+static void
+test_lost_change (void)
+{
+  GstMemory *memory;
+  GstBuffer *buffer;
+  GstMapInfo map;
+  GstHarness *h;
+
+  if (skip_on_real_driver ())
+    return;
+  configure ("fail=MemcpyHtoDAsync:999@skip=1:count=1");
+  h = make_harness ("pinnedqueue upload=true");
+  gst_harness_push (h, make_numbered (4));
+  buffer = gst_harness_pull (h);
+  memory = gst_memory_copy (gst_buffer_peek_memory (buffer, 0), 0, -1);
+  g_assert_true (gst_memory_map (memory, &map, GST_MAP_WRITE));
+  memset (map.data, 9, map.size);
+  gst_memory_unmap (memory, &map);
+  g_assert_false (gst_memory_map (memory, &map, GST_MAP_READ));
+  g_assert_null (gst_memory_copy (memory, 0, -1));
+  gst_memory_unref (memory);
+  gst_buffer_unref (buffer);
+  gst_harness_teardown (h);
+  assert_clean ();
+}
+
 /* Memory outlives the pipeline that made it */
 static void
 test_memory_outlives (void)
@@ -1195,6 +1223,7 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue-device/steady-state", test_steady_state);
   g_test_add_func ("/pinnedqueue-device/consumer", test_consumer);
   g_test_add_func ("/pinnedqueue-device/maps", test_maps);
+  g_test_add_func ("/pinnedqueue-device/lost-change", test_lost_change);
   g_test_add_func ("/pinnedqueue-device/memory-outlives", test_memory_outlives);
   g_test_add_func ("/pinnedqueue-device/flush-and-cycles", test_flush_and_cycles);
   g_test_add_func ("/pinnedqueue-device/caps", test_caps);
