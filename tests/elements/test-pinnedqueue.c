@@ -507,11 +507,19 @@ drain_run (gpointer data)
   return GINT_TO_POINTER (answered);
 }
 
+static GstPadProbeReturn
+note_query (GstPad * pad, GstPadProbeInfo * info, gpointer asked)
+{
+  g_atomic_int_set ((gint *) asked, TRUE);
+  return GST_PAD_PROBE_OK;
+}
+
 static void
 test_downstream_eos (void)
 {
   Rig rig;
   GThread *asker;
+  gint asked = FALSE;
 
   rig_init (&rig);
   rig.shut = TRUE;
@@ -519,7 +527,10 @@ test_downstream_eos (void)
   push (&rig, 0);
   WAIT_FOR (is_inside (&rig));
   push (&rig, 1);
+  gst_pad_add_probe (rig.src, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM | GST_PAD_PROBE_TYPE_PUSH,
+      note_query, &asked, NULL);
   asker = g_thread_new ("asker", drain_run, rig.src);
+  WAIT_FOR (g_atomic_int_get (&asked));
   g_usleep (10000);
 
   /* the query is dropped with the buffers, and is not left waiting */
