@@ -46,8 +46,8 @@ void cuda_device_allocator_reserve (GstAllocator * allocator, guint n, gsize siz
 
 /* Memory of @size bytes to which the parts are being copied; the call returns before they are
  * there (except for parts that are not page-locked, where the driver waits). @source is what the
- * parts lie in: it, or where it is of a pool its memory, is kept until the copy is complete. NULL with @error: nothing is being
- * copied then. */
+ * parts lie in: it, or where it is of a pool its memory, is kept until the copy is complete. NULL
+ * with @error: nothing is being copied then. */
 GstMemory *cuda_device_allocator_upload (GstAllocator * allocator, gsize size,
     const CudaUploadPart * parts, guint n_parts, GstBuffer * source, GError ** error);
 
