@@ -22,8 +22,7 @@ struct _BlockCache
   BlockKind kind;
 
   GMutex lock;
-  guint64 max_size;             /* 0 = no limit */
-  gboolean exhausted;           /* the driver gave no more pinned memory: it isn't asked again */
+  guint64 max_size;             /* 0 = no limit; lower once the driver has given no more */
   GPtrArray *regions;           /* of MemoryRegion; few, so they are searched one by one */
   guint64 size;
   guint64 allocations;
@@ -278,6 +277,14 @@ block_cache_reserve (BlockCache * cache, guint n, gsize size, GError ** error)
   return have;
 }
 
+/* A call that fails is slow, and would be made for each batch: so much is not asked for again. */
+static void
+lower_limit_locked (BlockCache * self, gsize size)
+{
+  if (self->kind == BLOCK_PINNED && !passes_limit (self, size))
+    self->max_size = self->size + size - 1;
+}
+
 static MemoryBlock *
 make_block_locked (BlockCache * self, gsize size, GError ** error)
 {
@@ -285,7 +292,9 @@ make_block_locked (BlockCache * self, gsize size, GError ** error)
   GError *why = NULL;
   gsize block_size;
 
-  if (self->exhausted || !round_up (size, PAGE, &block_size)) {
+  /* no block has to give way to one that can't be had without any others either */
+  if (!round_up (size, PAGE, &block_size)
+      || (self->max_size > 0 && block_size > self->max_size)) {
     g_set_error (error, CUDA_DRIVER_ERROR, CUDA_DRIVER_ERROR_CALL, "no more blocks of %"
         G_GSIZE_FORMAT " bytes", size);
     return NULL;
@@ -297,14 +306,13 @@ make_block_locked (BlockCache * self, gsize size, GError ** error)
     region = region_new (self, 1, block_size, &why);
   } while (region == NULL && evict_locked (self));
   cuda_device_leave (self->device);
-  if (region != NULL)
+  if (region != NULL) {
     g_clear_error (&why);
-  else
-    g_propagate_error (error, why);
-  /* a call that fails is slow, and would be made for each batch */
-  self->exhausted = region == NULL && self->kind == BLOCK_PINNED
-      && !passes_limit (self, block_size);
-  return region != NULL ? &region->blocks[0] : NULL;
+    return &region->blocks[0];
+  }
+  g_propagate_error (error, why);
+  lower_limit_locked (self, block_size);
+  return NULL;
 }
 
 MemoryBlock *

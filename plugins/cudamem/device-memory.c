@@ -84,21 +84,29 @@ device_memory_wait (GstSeqCudaMemory * memory, gpointer stream)
   return result == CUDA_SUCCESS;
 }
 
+/* An event that is recorded in a capture takes every stream that waits for it into the capture,
+ * among them that of the uploads. */
 static gboolean
 device_memory_set_done (GstSeqCudaMemory * memory, gpointer stream)
 {
   DeviceMemory *self = whole (&memory->memory);
   CudaDevice *device = allocator_of (self)->device;
-  CUresult result;
+  const CudaDriver *driver = cuda_device_driver (device);
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  gboolean ok;
 
   if (!cuda_device_enter (device, NULL))
     return FALSE;
-  result = cuda_device_driver (device)->EventRecord (self->block->done, stream);
+  ok = driver->StreamIsCapturing (stream, &status) == CUDA_SUCCESS
+      && status == CU_STREAM_CAPTURE_STATUS_NONE
+      && driver->EventRecord (self->block->done, stream) == CUDA_SUCCESS;
   cuda_device_leave (device);
-  return result == CUDA_SUCCESS;
+  return ok;
 }
 
-/* What is captured into a graph is not executed, so there is nothing to record then. */
+/* What is captured into a graph is not executed, so there is nothing to record then. The legacy
+ * stream waits for what was recorded before: of a stream that doesn't wait for it, by a consumer
+ * that still has the memory mapped, or by another one. */
 static void
 record_done_with_legacy_stream (DeviceMemory * self)
 {
@@ -108,7 +116,8 @@ record_done_with_legacy_stream (DeviceMemory * self)
   if (!cuda_device_enter_to_release (device))
     return;
   if (!cuda_device_is_capturing (device)
-      && driver->EventRecord (self->block->done, NULL) != CUDA_SUCCESS)
+      && (driver->StreamWaitEvent (NULL, self->block->done, 0) != CUDA_SUCCESS
+          || driver->EventRecord (self->block->done, NULL) != CUDA_SUCCESS))
     driver->CtxSynchronize ();
   cuda_device_leave (device);
 }
@@ -250,6 +259,17 @@ device_memory_share (GstMemory * memory, gssize offset, gssize size)
   return GST_MEMORY_CAST (share);
 }
 
+static gboolean
+is_lost (DeviceMemory * self)
+{
+  gboolean lost;
+
+  g_mutex_lock (&self->lock);
+  lost = self->lost;
+  g_mutex_unlock (&self->lock);
+  return lost;
+}
+
 /* In the order of the uploads, and done when it returns: copies of device memory are rare. */
 static GstMemory *
 device_memory_copy (GstMemory * memory, gssize offset, gssize size)
@@ -265,6 +285,10 @@ device_memory_copy (GstMemory * memory, gssize offset, gssize size)
 
   if (size == -1)
     size = (gssize) memory->size - offset;
+  if (is_lost (source)) {
+    GST_ERROR_OBJECT (allocator, "a change of the memory did not get to the device");
+    return NULL;
+  }
   block = block_cache_acquire (allocator->cache, size, &why);
   ok = block != NULL && cuda_device_enter (allocator->device, &why);
   if (ok) {
@@ -323,6 +347,23 @@ enqueue (CudaDeviceAllocator * self, MemoryBlock * block, const CudaUploadPart *
   return ok && cuda_check (driver->EventRecord (block->ready, stream), "cuEventRecord", error);
 }
 
+/* What keeps the bytes of @source. A buffer of a pool may be the only one that there is, and whoever
+ * waits for it would wait for a copy that is only looked at when the next buffer comes. So its
+ * memory alone is kept, and the pool makes another. */
+static GstBuffer *
+hold_source (GstBuffer * source)
+{
+  guint i, n = gst_buffer_n_memory (source);
+  GstBuffer *held;
+
+  if (source->pool == NULL)
+    return gst_buffer_ref (source);
+  held = gst_buffer_new ();
+  for (i = 0; i < n; i++)
+    gst_buffer_append_memory (held, gst_buffer_get_memory (source, i));
+  return held;
+}
+
 GstMemory *
 cuda_device_allocator_upload (GstAllocator * allocator, gsize size, const CudaUploadPart * parts,
     guint n_parts, GstBuffer * source, GError ** error)
@@ -341,7 +382,7 @@ cuda_device_allocator_upload (GstAllocator * allocator, gsize size, const CudaUp
   if (enqueue (self, block, parts, n_parts, error)) {
     memory = device_memory_new (self, block, size);
     copy = g_new (Copy, 1);
-    *copy = (Copy) { gst_memory_ref (memory), gst_buffer_ref (source) };
+    *copy = (Copy) { gst_memory_ref (memory), hold_source (source) };
     g_mutex_lock (&self->lock);
     g_queue_push_tail (&self->copies, copy);
     self->stats.uploads++;
@@ -408,26 +449,30 @@ gboolean
 cuda_device_allocator_poll (GstAllocator * allocator, guint most, GError ** error)
 {
   CudaDeviceAllocator *self = CUDA_DEVICE_ALLOCATOR (allocator);
-  CUresult result = CUDA_SUCCESS;
+  CUresult result, failure = CUDA_SUCCESS;
   gboolean wait;
   Copy *copy;
 
-  if (!cuda_device_enter (self->device, error))
+  /* twice, because the copies, which hold the allocator, are let go of nowhere else */
+  if (!cuda_device_enter (self->device, NULL) && !cuda_device_enter (self->device, error))
     return FALSE;
-  while (result == CUDA_SUCCESS && (copy = take_copy (self, &wait, most)) != NULL) {
-    result = copy_state (self, copy, wait);
-    if (result == CUDA_SUCCESS)
-      copy_complete (self, copy);
-    if (result != CUDA_ERROR_NOT_READY) {
-      copy_free (copy);
-    } else {
+  while ((copy = take_copy (self, &wait, most)) != NULL) {
+    /* after a failure there is nothing to go on for, so all others come to an end, too */
+    result = copy_state (self, copy, wait || failure != CUDA_SUCCESS);
+    if (result == CUDA_ERROR_NOT_READY) {
       g_mutex_lock (&self->lock);
       g_queue_push_head (&self->copies, copy);
       g_mutex_unlock (&self->lock);
+      break;
     }
+    if (result == CUDA_SUCCESS)
+      copy_complete (self, copy);
+    else if (failure == CUDA_SUCCESS)
+      failure = result;
+    copy_free (copy);
   }
   cuda_device_leave (self->device);
-  return result == CUDA_ERROR_NOT_READY || cuda_check (result, "copy to the device", error);
+  return cuda_check (failure, "copy to the device", error);
 }
 
 void

@@ -46,14 +46,14 @@ void cuda_device_allocator_reserve (GstAllocator * allocator, guint n, gsize siz
 
 /* Memory of @size bytes to which the parts are being copied; the call returns before they are
  * there (except for parts that are not page-locked, where the driver waits). @source is what the
- * parts lie in: a reference is kept until the copy is complete. NULL with @error: nothing is being
- * copied then. */
+ * parts lie in: it, or where it is of a pool its memory, is kept until the copy is complete. NULL
+ * with @error: nothing is being copied then. */
 GstMemory *cuda_device_allocator_upload (GstAllocator * allocator, gsize size,
     const CudaUploadPart * parts, guint n_parts, GstBuffer * source, GError ** error);
 
 /* Lets go of the sources of copies that are complete, and waits until no more than @most are under
  * way, so that a host that is faster than the device takes no memory without end. FALSE when a copy
- * has failed: bytes that were thought to be on the device are not. */
+ * has failed: bytes that were thought to be on the device are not. All are let go of then. */
 gboolean cuda_device_allocator_poll (GstAllocator * allocator, guint most, GError ** error);
 
 void cuda_device_allocator_stats (GstAllocator * allocator, CudaUploadStats * stats);

@@ -208,6 +208,7 @@ gst_cuda_mem_guard_change_state (GstElement * element, GstStateChange transition
   ret = GST_ELEMENT_CLASS (gst_cuda_mem_guard_parent_class)->change_state (element, transition);
 
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    guard_device_forget_pools (&self->gpu);
     /* who makes the batches forgets the limit, too; what is known of memory still holds */
     GST_OBJECT_LOCK (self);
     self->stats.budget = 0;

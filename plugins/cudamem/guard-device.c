@@ -388,6 +388,14 @@ guard_device_find_pool (GuardDevice * self, GstBuffer * buffer)
   leave (self);
 }
 
+void
+guard_device_forget_pools (GuardDevice * self)
+{
+  g_mutex_lock (&self->lock);
+  g_array_set_size (self->found, 0);
+  g_mutex_unlock (&self->lock);
+}
+
 static gint
 find_stream (GuardDevice * self, CUstream stream)
 {

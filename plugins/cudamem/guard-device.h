@@ -55,6 +55,9 @@ void guard_device_reset_peak (GuardDevice * self);
  * before */
 void guard_device_find_pool (GuardDevice * self, GstBuffer * buffer);
 
+/* The stream has ended: whose pools those are may destroy them */
+void guard_device_forget_pools (GuardDevice * self);
+
 /* FALSE when the stream is there already, or is not */
 gboolean guard_device_add_stream (GuardDevice * self, CUstream stream);
 gboolean guard_device_remove_stream (GuardDevice * self, CUstream stream);

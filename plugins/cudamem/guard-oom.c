@@ -390,16 +390,16 @@ deliver (Delivery * delivery, guint first, guint n, gboolean again)
     buffer = gst_buffer_ref (delivery->batch);
   else
     buffer = gst_seq_batch_split (delivery->batch, first, n, delivery->next_piece);
-  if (buffer == NULL)
+  if (buffer == NULL && half == 0)
     return give_up (delivery, first, n);
 
-  /* what is known to fail is split at once */
-  tried = half == 0 || !is_known_to_fail (self, buffer);
+  /* what is known to fail, or has no room on the device itself, is split at once */
+  tried = buffer != NULL && (half == 0 || !is_known_to_fail (self, buffer));
   if (tried && again)
     count_replay (self);
   if (tried)
     flow = attempt (delivery, buffer, n, half == 0, &oom);
-  gst_buffer_unref (buffer);
+  gst_clear_buffer (&buffer);
   if (!oom) {
     delivery->next_piece++;
     return flow;

@@ -67,15 +67,30 @@ take_object (GstPinnedQueue * self, GstMiniObject * object, gsize bytes)
   return flow;
 }
 
+static GstFlowReturn
+take_list (GstPinnedQueue * self, GstBufferList * list)
+{
+  return take_object (self, GST_MINI_OBJECT_CAST (list), gst_buffer_list_calculate_size (list));
+}
+
 static GstFlowReturn take_serialized_event (GstPinnedQueue * self, GstEvent * event);
 
-/* An upload failed: the stream goes on in host memory, and its caps have to say so. */
+/* An upload failed: the stream goes on in host memory, and its caps have to say so. Buffers of the
+ * same list that are on the device already, @uploaded, go ahead of those caps. */
 static GstFlowReturn
-go_on_in_host_memory (GstPinnedQueue * self)
+go_on_in_host_memory (GstPinnedQueue * self, GstBufferList ** uploaded)
 {
+  GstFlowReturn flow = GST_FLOW_OK;
   gboolean refused;
-  GstEvent *caps = pinned_queue_host_caps (self, &refused);
+  GstEvent *caps;
 
+  if (uploaded != NULL && gst_buffer_list_length (*uploaded) > 0) {
+    flow = take_list (self, *uploaded);
+    *uploaded = gst_buffer_list_new ();
+  }
+  if (flow != GST_FLOW_OK)
+    return flow;
+  caps = pinned_queue_host_caps (self, &refused);
   if (refused)
     return GST_FLOW_ERROR;
   return caps != NULL ? take_serialized_event (self, caps) : GST_FLOW_OK;
@@ -84,14 +99,14 @@ go_on_in_host_memory (GstPinnedQueue * self)
 /* Brings a buffer to where the consumer wants it. In the order of the stream, because the copies
  * are made in the order in which they are asked for. */
 static GstFlowReturn
-transfer_buffer (GstPinnedQueue * self, GstBuffer ** buffer)
+transfer_buffer (GstPinnedQueue * self, GstBuffer ** buffer, GstBufferList ** before)
 {
   if (self->plain && self->on_device) {
     switch (transfer_upload (&self->transfer, buffer)) {
       case TRANSFER_OK:
         break;
       case TRANSFER_NO_UPLOAD:
-        return go_on_in_host_memory (self);
+        return go_on_in_host_memory (self, before);
       case TRANSFER_ERROR:
         return GST_FLOW_ERROR;
     }
@@ -105,7 +120,7 @@ static GstFlowReturn
 gst_pinned_queue_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 {
   GstPinnedQueue *self = GST_PINNED_QUEUE (parent);
-  GstFlowReturn flow = transfer_buffer (self, &buffer);
+  GstFlowReturn flow = transfer_buffer (self, &buffer, NULL);
 
   if (flow == GST_FLOW_OK)
     return take_object (self, GST_MINI_OBJECT_CAST (buffer), gst_buffer_get_size (buffer));
@@ -116,6 +131,7 @@ gst_pinned_queue_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 typedef struct
 {
   GstPinnedQueue *self;
+  GstBufferList *done;
   GstFlowReturn flow;
 } ListTransfer;
 
@@ -123,24 +139,28 @@ static gboolean
 transfer_one_of_list (GstBuffer ** buffer, guint index, gpointer data)
 {
   ListTransfer *list = data;
+  GstBuffer *taken = g_steal_pointer (buffer);
 
-  list->flow = transfer_buffer (list->self, buffer);
+  list->flow = transfer_buffer (list->self, &taken, &list->done);
+  gst_buffer_list_add (list->done, taken);
   return list->flow == GST_FLOW_OK;
 }
 
 static GstFlowReturn
 gst_pinned_queue_chain_list (GstPad * pad, GstObject * parent, GstBufferList * list)
 {
-  ListTransfer transfer = { GST_PINNED_QUEUE (parent), GST_FLOW_OK };
+  ListTransfer transfer = { GST_PINNED_QUEUE (parent), NULL, GST_FLOW_OK };
 
-  if (transfer.self->plain && transfer.self->transfer.device != NULL) {
-    list = gst_buffer_list_make_writable (list);
-    gst_buffer_list_foreach (list, transfer_one_of_list, &transfer);
-  }
-  if (transfer.flow == GST_FLOW_OK)
-    return take_object (transfer.self, GST_MINI_OBJECT_CAST (list),
-        gst_buffer_list_calculate_size (list));
+  if (!transfer.self->plain || transfer.self->transfer.device == NULL)
+    return take_list (transfer.self, list);
+
+  transfer.done = gst_buffer_list_new_sized (gst_buffer_list_length (list));
+  list = gst_buffer_list_make_writable (list);
+  gst_buffer_list_foreach (list, transfer_one_of_list, &transfer);
   gst_buffer_list_unref (list);
+  if (transfer.flow == GST_FLOW_OK)
+    return take_list (transfer.self, transfer.done);
+  gst_buffer_list_unref (transfer.done);
   return transfer.flow;
 }
 
@@ -404,7 +424,9 @@ prepare_event (GstPinnedQueue * self, GstEvent * event)
 {
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
-      pinned_queue_start_stream (self);
+      /* caps of the stream before hold until others come */
+      if (!gst_pad_has_current_caps (self->sinkpad))
+        pinned_queue_start_stream (self);
       return event;
     case GST_EVENT_CAPS:
       return pinned_queue_translate_caps (self, event);

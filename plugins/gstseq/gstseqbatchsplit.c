@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <gst/seq/gstseqbatchmeta.h>
+#include <gst/seq/gstseqcudamemory.h>
 
 #include <string.h>
 
@@ -56,10 +57,36 @@ piece_tensor_part (const Piece * piece, GstSeqTensorInfo * info, Part * part)
   return TRUE;
 }
 
+/* Memory of the same kind as @whole, which has @size bytes at least: where the caps say that buffers
+ * are in device memory, those of a piece are, too. */
+static GstMemory *
+piece_new_memory (GstMemory * whole, gsize size)
+{
+  GstAllocationParams params = { .align = GST_SEQ_TENSOR_HEADER_SIZE - 1 };
+
+  if (gst_is_seq_cuda_memory (whole))
+    return gst_memory_copy (whole, 0, size);
+  return gst_allocator_alloc (NULL, size, &params);
+}
+
+/* Device memory takes what was written to it when it is unmapped, and can't be mapped any more where
+ * that failed. */
+static gboolean
+piece_is_written (GstMemory * memory)
+{
+  GstMapInfo map;
+
+  if (!gst_is_seq_cuda_memory (memory))
+    return TRUE;
+  if (!gst_memory_map (memory, &map, GST_MAP_READ))
+    return FALSE;
+  gst_memory_unmap (memory, &map);
+  return TRUE;
+}
+
 static GstMemory *
 piece_copy_tensor (const Piece * piece, GstMemory * whole, GstSeqTensorInfo * info)
 {
-  GstAllocationParams params = { .align = GST_SEQ_TENSOR_HEADER_SIZE - 1 };
   GstMemory *memory = NULL;
   GstMapInfo in, out;
   Part part;
@@ -71,7 +98,7 @@ piece_copy_tensor (const Piece * piece, GstMemory * whole, GstSeqTensorInfo * in
       !g_size_checked_add (&end, end, part.skip + info->offset) || end > in.size)
     goto out;
 
-  memory = gst_allocator_alloc (NULL, info->offset + part.rows * part.take, &params);
+  memory = piece_new_memory (whole, info->offset + part.rows * part.take);
   if (!memory || !gst_memory_map (memory, &out, GST_MAP_WRITE)) {
     g_clear_pointer (&memory, gst_memory_unref);
     goto out;
@@ -86,6 +113,8 @@ piece_copy_tensor (const Piece * piece, GstMemory * whole, GstSeqTensorInfo * in
       cu[i] -= (gint32) piece->first_token;
   }
   gst_memory_unmap (memory, &out);
+  if (!piece_is_written (memory))
+    g_clear_pointer (&memory, gst_memory_unref);
 out:
   gst_memory_unmap (whole, &in);
   return memory;
@@ -181,14 +210,15 @@ piece_fill_meta (const Piece * piece, const GstSeqTensorInfo * tensors, GstSeqBa
  * result of the whole. Its tensors are, byte for byte, those that `seqbatch` would have made of
  * these records alone: a padded piece has rows as long as its own longest record needs. (Where
  * `row_multiple` of the meta is 0 they stay as long as they are.) Slots that belong to no record
- * (`fixed-total`) are left out, because a piece as large as the whole would be of no use.
+ * (`fixed-total`) are left out, because a piece as large as the whole would be of no use. A piece of
+ * a batch in device memory is in device memory.
  *
  * Static tensors, those without a header, can't be split: their caps tell the one shape that all
  * batches of the stream have.
  *
  * Returns: (transfer full) (nullable): the piece; %NULL if @batch is no batch, has no such records,
- *     has static tensors or can't be mapped, or if the records of a packed batch have no token at
- *     all
+ *     has static tensors, can't be mapped or has no room on its device, or if the records of a
+ *     packed batch have no token at all
  */
 GstBuffer *
 gst_seq_batch_split (GstBuffer * batch, guint first, guint n_records, guint piece)

@@ -86,7 +86,10 @@ gst_seq_cuda_memory_wait (GstMemory * memory, gpointer stream)
  * A consumer that maps the memory with %GST_SEQ_MAP_CUDA and works in the legacy default stream or
  * in a stream that waits for it needs no such call: unmapping does the same for that stream.
  *
- * Returns: %FALSE if @memory is no device memory, or the driver refuses
+ * While @stream is captured into a CUDA graph nothing runs, so the call fails. It is to be made
+ * after the launch of the graph.
+ *
+ * Returns: %FALSE if @memory is no device memory, @stream is being captured, or the driver refuses
  */
 gboolean
 gst_seq_cuda_memory_set_done (GstMemory * memory, gpointer stream)

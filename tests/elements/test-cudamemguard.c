@@ -597,8 +597,10 @@ test_slow_provider (void)
   add (&rig, allocator);
   while (g_get_monotonic_time () - start < 100 * 1000)
     push (&rig, 10);
-  /* 2 ms and more a query: the next is due 198 ms later */
-  g_assert_cmpint (allocator->queries, ==, 1);
+  /* 2 ms and more a query: the next is due 198 ms later, which a busy machine may take for the loop */
+  g_assert_cmpint (allocator->queries, >=, 1);
+  g_assert_cmpint (allocator->queries, <=,
+      1 + (g_get_monotonic_time () - start) / (198 * 1000));
 
   g_object_set (rig.guard, "stats-interval", 20, NULL);
   start = g_get_monotonic_time ();

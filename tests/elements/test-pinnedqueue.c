@@ -497,18 +497,21 @@ test_error_after_eos (void)
   rig_clear (&rig);
 }
 
-static gint asked;              /* atomic: the query is as good as in the queue */
-
 static gpointer
 drain_run (gpointer data)
 {
   GstQuery *query = gst_query_new_drain ();
-  gboolean answered;
+  gboolean answered = gst_pad_peer_query (data, query);
 
-  g_atomic_int_set (&asked, TRUE);
-  answered = gst_pad_peer_query (data, query);
   gst_query_unref (query);
   return GINT_TO_POINTER (answered);
+}
+
+static GstPadProbeReturn
+note_query (GstPad * pad, GstPadProbeInfo * info, gpointer asked)
+{
+  g_atomic_int_set ((gint *) asked, TRUE);
+  return GST_PAD_PROBE_OK;
 }
 
 static void
@@ -516,6 +519,7 @@ test_downstream_eos (void)
 {
   Rig rig;
   GThread *asker;
+  gint asked = FALSE;
 
   rig_init (&rig);
   rig.shut = TRUE;
@@ -523,7 +527,8 @@ test_downstream_eos (void)
   push (&rig, 0);
   WAIT_FOR (is_inside (&rig));
   push (&rig, 1);
-  g_atomic_int_set (&asked, FALSE);
+  gst_pad_add_probe (rig.src, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM | GST_PAD_PROBE_TYPE_PUSH,
+      note_query, &asked, NULL);
   asker = g_thread_new ("asker", drain_run, rig.src);
   WAIT_FOR (g_atomic_int_get (&asked));
   g_usleep (100000);

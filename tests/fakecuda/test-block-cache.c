@@ -208,6 +208,30 @@ test_exhausted (void)
   rig_clear (&rig);
 }
 
+/* What can't be had in any case costs none of what there is, and none of what could be had later. */
+static void
+test_too_large (void)
+{
+  guint64 allocations;
+  Rig rig;
+
+  rig_init (&rig, BLOCK_PINNED, 5 * MIB, "");
+  g_assert_cmpuint (block_cache_reserve (rig.cache, 4, MIB, NULL), ==, 4);
+  g_assert_null (block_cache_acquire (rig.cache, 6 * MIB, NULL));
+  g_assert_cmpuint (held (&rig, &allocations), ==, 4 * MIB);
+  g_assert_cmpuint (allocations, ==, 1);
+  rig_clear (&rig);
+
+  /* the driver's limit is found out by asking for it, once */
+  rig_init (&rig, BLOCK_PINNED, 0, "pin_limit_mb=5");
+  g_assert_cmpuint (block_cache_reserve (rig.cache, 4, MIB, NULL), ==, 4);
+  g_assert_null (block_cache_acquire (rig.cache, 6 * MIB, NULL));
+  block_cache_release (acquire (&rig, MIB));
+  g_assert_null (block_cache_acquire (rig.cache, 6 * MIB, NULL));
+  g_assert_cmpuint (held (&rig, NULL), ==, MIB);
+  rig_clear (&rig);
+}
+
 /* Blocks keep the cache, and the cache the context */
 static void
 test_outlives (void)
@@ -288,6 +312,7 @@ main (int argc, char **argv)
   g_test_add_func ("/block-cache/reserve-halves", test_reserve_halves);
   g_test_add_func ("/block-cache/device-full", test_device_full);
   g_test_add_func ("/block-cache/exhausted", test_exhausted);
+  g_test_add_func ("/block-cache/too-large", test_too_large);
   g_test_add_func ("/block-cache/outlives", test_outlives);
   g_test_add_func ("/block-cache/threads", test_threads);
   return g_test_run ();

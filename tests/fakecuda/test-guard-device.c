@@ -462,6 +462,33 @@ test_found_pool (void)
   end ();
 }
 
+/* Whose pool it is may destroy it when the stream has ended. */
+static void
+test_found_pool_is_forgotten (void)
+{
+  GstAllocator *allocator;
+  CUmemoryPool pool;
+  CUdeviceptr pointer;
+  Rig rig;
+
+  begin ("");
+  allocator = gst_object_ref_sink (g_object_new (TEST_TYPE_ALLOCATOR, NULL));
+  pool = new_pool (0);
+  assert_ok (cu.MemAllocFromPoolAsync (&pointer, 64, pool, NULL));
+  rig_init (&rig, "interval=0");
+  g_assert_cmpint (gst_harness_push (rig.h, device_buffer (allocator, pointer)), ==, GST_FLOW_OK);
+  gst_buffer_unref (gst_harness_pull (rig.h));
+  assert_source (&rig, "found-pool+device");
+
+  gst_element_set_state (rig.guard, GST_STATE_READY);
+  assert_ok (cu.MemFreeAsync (pointer, NULL));
+  assert_ok (cu.MemPoolDestroy (pool));
+  assert_source (&rig, "device");
+  rig_clear (&rig);
+  gst_object_unref (allocator);
+  end ();
+}
+
 /* ---- captures ---- */
 
 static void
@@ -768,6 +795,7 @@ main (int argc, char **argv)
   g_test_add_func ("/guard-device/foreign-pool", test_foreign_pool);
   g_test_add_func ("/guard-device/provider-first", test_provider_first);
   g_test_add_func ("/guard-device/found-pool", test_found_pool);
+  g_test_add_func ("/guard-device/found-pool-is-forgotten", test_found_pool_is_forgotten);
   g_test_add_func ("/guard-device/capture", test_capture);
   g_test_add_func ("/guard-device/sticky", test_sticky);
   g_test_add_func ("/guard-device/failing-calls", test_failing_calls);

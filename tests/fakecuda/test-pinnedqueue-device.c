@@ -515,6 +515,34 @@ test_maps (void)
   assert_clean ();
 }
 
+/* A change that did not get to the device: neither the memory nor a copy of it can be read, or the
+ * bytes of before would pass for it. */
+static void
+test_lost_change (void)
+{
+  GstMemory *memory;
+  GstBuffer *buffer;
+  GstMapInfo map;
+  GstHarness *h;
+
+  if (skip_on_real_driver ())
+    return;
+  configure ("fail=MemcpyHtoDAsync:999@skip=1:count=1");
+  h = make_harness ("pinnedqueue upload=true");
+  gst_harness_push (h, make_numbered (4));
+  buffer = gst_harness_pull (h);
+  memory = gst_memory_copy (gst_buffer_peek_memory (buffer, 0), 0, -1);
+  g_assert_true (gst_memory_map (memory, &map, GST_MAP_WRITE));
+  memset (map.data, 9, map.size);
+  gst_memory_unmap (memory, &map);
+  g_assert_false (gst_memory_map (memory, &map, GST_MAP_READ));
+  g_assert_null (gst_memory_copy (memory, 0, -1));
+  gst_memory_unref (memory);
+  gst_buffer_unref (buffer);
+  gst_harness_teardown (h);
+  assert_clean ();
+}
+
 /* Memory outlives the pipeline that made it */
 static void
 test_memory_outlives (void)
@@ -744,6 +772,326 @@ test_lost_device (void)
   run_clear (&run);
 }
 
+/* ---- a consumer with a stream of its own that maps, too ---- */
+
+static GstHarness *
+begin_with_stream (CudaDevice ** device, CUstream * stream)
+{
+  configure ("");
+  *device = cuda_device_get (0, NULL);
+  g_assert_true (cuda_device_enter (*device, NULL));
+  g_assert_cmpint (cuda_device_driver (*device)->StreamCreate (stream, CU_STREAM_NON_BLOCKING), ==,
+      CUDA_SUCCESS);
+  return make_harness ("pinnedqueue upload=true");
+}
+
+static void
+end_with_stream (GstHarness * h, CudaDevice * device, CUstream stream)
+{
+  g_assert_cmpint (cuda_device_driver (device)->StreamDestroy (stream), ==, CUDA_SUCCESS);
+  cuda_device_leave (device);
+  gst_harness_teardown (h);
+  cuda_device_unref (device);
+  assert_clean ();
+}
+
+/* The memory is mapped for its pointer, and is done with in another stream than the legacy one:
+ * to unmap it must not undo what was said of that stream. */
+static void
+test_done_while_mapped (void)
+{
+  Consumer consumer = { 0 };
+  CudaDevice *device;
+  GstHarness *h;
+  guint n;
+
+  if (skip_on_real_driver ())
+    return;
+  h = begin_with_stream (&device, &consumer.stream);
+  for (n = 0; n < KERNELS; n++) {
+    GstMapInfo map;
+    GstMemory *memory;
+    GstBuffer *buffer;
+
+    g_assert_cmpint (gst_harness_push (h, make_numbered (n)), ==, GST_FLOW_OK);
+    buffer = gst_harness_pull (h);
+    memory = gst_buffer_peek_memory (buffer, 0);
+    g_assert_true (gst_memory_map (memory, &map, GST_MAP_READ | GST_SEQ_MAP_CUDA));
+    consume (&consumer, buffer, n);
+    gst_memory_unmap (memory, &map);
+    gst_buffer_unref (buffer);
+  }
+  g_assert_cmpint (cuda_device_driver (device)->StreamSynchronize (consumer.stream), ==,
+      CUDA_SUCCESS);
+  for (n = 0; n < KERNELS; n++)
+    g_assert_cmpuint (consumer.found[n], ==, consumer.expected[n]);
+  end_with_stream (h, device, consumer.stream);
+}
+
+/* What is captured into a graph has not run, so it says nothing about when memory is free. An event
+ * of a capture would take the stream of the uploads into it. */
+static void
+test_done_in_capture (void)
+{
+  CudaDevice *device;
+  CUstream stream;
+  GstHarness *h;
+  guint n;
+
+  if (skip_on_real_driver ())
+    return;
+  h = begin_with_stream (&device, &stream);
+  g_assert_cmpint (fake->begin_capture (stream, 0), ==, CUDA_SUCCESS);
+  for (n = 0; n < 20; n++) {
+    GstBuffer *buffer;
+
+    g_assert_cmpint (gst_harness_push (h, make_numbered (n)), ==, GST_FLOW_OK);
+    buffer = gst_harness_pull (h);
+    g_assert_cmpuint (fake->problems (), ==, 0);
+    g_assert_false (gst_seq_cuda_memory_set_done (gst_buffer_peek_memory (buffer, 0), stream));
+    g_assert_cmpint (gst_buffer_memcmp (buffer, 0, &(guint8) { n + 1 }, 1), ==, 0);
+    gst_buffer_unref (buffer);
+  }
+  g_assert_cmpint (fake->end_capture (stream), ==, CUDA_SUCCESS);
+  g_assert_cmpuint (harness_stat (h, "uploads"), ==, 20);
+  end_with_stream (h, device, stream);
+}
+
+/* ---- where what comes in comes from ---- */
+
+/* A pool of one buffer, which must come back although no other buffer follows */
+static void
+check_pool (const gchar * queue)
+{
+  GstBufferPool *pool = gst_buffer_pool_new ();
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+  GstBufferPoolAcquireParams dont_wait = { .flags = GST_BUFFER_POOL_ACQUIRE_FLAG_DONTWAIT };
+  GstHarness *h;
+  guint n;
+
+  h = make_harness (queue);
+  gst_buffer_pool_config_set_params (config, NULL, 20000, 0, 1);
+  g_assert_true (gst_buffer_pool_set_config (pool, config));
+  g_assert_true (gst_buffer_pool_set_active (pool, TRUE));
+  for (n = 0; n < 10; n++) {
+    GstBuffer *buffer;
+
+    g_assert_cmpint (gst_buffer_pool_acquire_buffer (pool, &buffer, &dont_wait), ==, GST_FLOW_OK);
+    gst_buffer_memset (buffer, 0, (guint8) n, 20000);
+    g_assert_cmpint (gst_harness_push (h, buffer), ==, GST_FLOW_OK);
+    buffer = gst_harness_pull (h);
+    g_assert_true (is_on_device (buffer));
+    g_assert_cmpint (gst_buffer_memcmp (buffer, 19999, &(guint8) { n }, 1), ==, 0);
+    gst_buffer_unref (buffer);
+  }
+  gst_harness_teardown (h);
+  gst_buffer_pool_set_active (pool, FALSE);
+  gst_object_unref (pool);
+  assert_clean ();
+}
+
+static void
+test_small_pool (void)
+{
+  configure ("");
+  check_pool ("pinnedqueue upload=true");
+  check_pool ("pinnedqueue upload=true pin-memory=off");
+}
+
+/* A stream that starts anew without caps has those from before */
+static void
+test_restart_without_caps (void)
+{
+  GstSegment segment;
+  GstBuffer *buffer;
+  GstHarness *h;
+
+  configure ("");
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  h = gst_harness_new_parse ("pinnedqueue upload=true");
+  gst_harness_set_src_caps_str (h, "test/x(memory:Other)");
+  gst_harness_push_event (h, gst_event_new_stream_start ("again"));
+  gst_harness_push_event (h, gst_event_new_segment (&segment));
+  gst_harness_push (h, make_numbered (0));
+  buffer = gst_harness_pull (h);
+  g_assert_false (is_on_device (buffer));
+  g_assert_cmpuint (harness_stat (h, "copies"), ==, 0);
+  gst_buffer_unref (buffer);
+  gst_harness_teardown (h);
+  assert_clean ();
+}
+
+/* ---- what fails ---- */
+
+static GstPadProbeReturn
+look_at_caps (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  GstCaps *caps = gst_pad_get_current_caps (pad);
+  gboolean device = gst_caps_features_contains (gst_caps_get_features (caps, 0),
+      GST_SEQ_CAPS_FEATURE_CUDA_MEMORY);
+  guint *n = data, i;
+
+  if (GST_PAD_PROBE_INFO_TYPE (info) & GST_PAD_PROBE_TYPE_BUFFER) {
+    g_assert_cmpint (is_on_device (GST_PAD_PROBE_INFO_BUFFER (info)), ==, device);
+    (*n)++;
+  } else {
+    GstBufferList *list = GST_PAD_PROBE_INFO_BUFFER_LIST (info);
+
+    for (i = 0; i < gst_buffer_list_length (list); i++, (*n)++)
+      g_assert_cmpint (is_on_device (gst_buffer_list_get (list, i)), ==, device);
+  }
+  gst_caps_unref (caps);
+  return GST_PAD_PROBE_OK;
+}
+
+/* In the middle of a list: what is on the device goes with the caps that say so */
+static void
+test_upload_ends_in_list (void)
+{
+  GstBufferList *list = gst_buffer_list_new ();
+  GstElement *queue;
+  guint i, seen = 0;
+  GstHarness *h;
+  GstPad *pad;
+
+  if (skip_on_real_driver ())
+    return;
+  configure ("fail=MemcpyHtoDAsync:999@skip=3:count=1");
+  h = make_harness ("pinnedqueue upload=true prefetch-factor=8");
+  queue = gst_harness_find_element (h, "pinnedqueue");
+  pad = gst_element_get_static_pad (queue, "src");
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST, look_at_caps,
+      &seen, NULL);
+  for (i = 0; i < 7; i++)
+    gst_buffer_list_add (list, make_numbered (i));
+  g_assert_cmpint (gst_pad_push_list (h->srcpad, list), ==, GST_FLOW_OK);
+  for (i = 0; i < 7; i++) {
+    GstBuffer *buffer = gst_harness_pull (h);
+
+    g_assert_cmpint (gst_buffer_memcmp (buffer, 0, &(guint8) { i + 1 }, 1), ==, 0);
+    gst_buffer_unref (buffer);
+  }
+  g_assert_cmpuint (seen, ==, 7);
+  gst_object_unref (pad);
+  gst_object_unref (queue);
+  gst_harness_teardown (h);
+  assert_clean ();
+}
+
+static void
+count_freed (gpointer n)
+{
+  (*(guint *) n)++;
+}
+
+/* A device that fails while copies are under way: what they hold is let go of all the same */
+static void
+test_lost_copies_are_freed (void)
+{
+  static guint8 bytes[20000];
+  guint i, freed = 0;
+  GstHarness *h;
+
+  if (skip_on_real_driver ())
+    return;
+  configure ("fail=EventQuery:600@count=0,sticky=700@EventSynchronize:skip=0,leaks=0");
+  h = make_harness ("pinnedqueue upload=true pin-memory=off prefetch-factor=8");
+  for (i = 0; i < 4; i++)
+    gst_harness_push (h, gst_buffer_new_wrapped_full (GST_MEMORY_FLAG_READONLY, bytes,
+            sizeof bytes, 0, sizeof bytes, &freed, count_freed));
+  gst_harness_push_event (h, gst_event_new_eos ());
+  gst_harness_teardown (h);
+  g_assert_cmpuint (freed, ==, 4);
+}
+
+/* ---- with a guard behind ---- */
+
+/* A consumer that has no memory for more than 64 slots */
+static GstPadProbeReturn
+run_out_of_memory (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+
+  if (gst_buffer_get_seq_batch_meta (buffer)->slots <= 64)
+    return GST_PAD_PROBE_OK;
+  gst_buffer_unref (buffer);
+  GST_PAD_PROBE_INFO_FLOW_RETURN (info) = GST_FLOW_CUSTOM_ERROR_1;
+  return GST_PAD_PROBE_HANDLED;
+}
+
+/* Digests of what comes of eight records, and the pieces that a batch of them is cut into */
+static GPtrArray *
+run_short_of_memory (const gchar * queue, gboolean on_device, guint * records)
+{
+  gchar *description = g_strdup_printf ("seqdec ! seqbatch batch-size=0 ! %s ! cudamemguard", queue);
+  GPtrArray *digests = g_ptr_array_new_with_free_func (g_free);
+  GString *text = g_string_new (NULL);
+  GstHarness *h = gst_harness_new_parse (description);
+  GstBuffer *buffer;
+  guint i;
+
+  for (i = 0; i < 8; i++)
+    g_string_append_printf (text, ">%u\n%.*s\n", i, 4 + 3 * (int) i, "ACDEFGHIKLMNPQRSTVWYACDEFGHIK");
+  gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, run_out_of_memory, NULL, NULL);
+  gst_harness_set_src_caps_str (h, "text/x-fasta");
+  gst_harness_push (h, gst_buffer_new_memdup (text->str, text->len));
+  gst_harness_push_event (h, gst_event_new_eos ());
+  g_string_free (text, TRUE);
+  while (gst_harness_pull_until_eos (h, &buffer) && buffer != NULL) {
+    g_assert_cmpint (is_on_device (buffer), ==, on_device);
+    *records += gst_buffer_get_seq_batch_meta (buffer)->n_records;
+    g_ptr_array_add (digests, digest_buffer (buffer));
+    g_assert_nonnull (g_ptr_array_index (digests, digests->len - 1));
+    gst_buffer_unref (buffer);
+  }
+  gst_harness_teardown (h);
+  g_free (description);
+  return digests;
+}
+
+/* Pieces of a batch on the device are there, too, as the caps say */
+static void
+test_pieces_on_device (void)
+{
+  GPtrArray *pieces, *expected;
+  guint i, n = 0, n_expected = 0;
+
+  configure ("");
+  expected = run_short_of_memory ("pinnedqueue pin-memory=off", FALSE, &n_expected);
+  pieces = run_short_of_memory ("pinnedqueue upload=true", TRUE, &n);
+  g_assert_cmpuint (n_expected, ==, 8);
+  g_assert_cmpuint (n, ==, 8);
+  g_assert_cmpuint (expected->len, >=, 3);
+  g_assert_cmpuint (pieces->len, ==, expected->len);
+  for (i = 0; i < pieces->len; i++)
+    g_assert_cmpstr (g_ptr_array_index (pieces, i), ==, g_ptr_array_index (expected, i));
+  g_ptr_array_unref (pieces);
+  g_ptr_array_unref (expected);
+  assert_clean ();
+}
+
+/* A piece that can't be made, or whose bytes don't get to the device, is cut once more. */
+static void
+test_pieces_without_room (void)
+{
+  static const gchar *const configs[] = { "fail=MemcpyDtoDAsync:2@count=1",
+    "fail=MemcpyHtoDAsync:999@skip=1:count=1"
+  };
+  GPtrArray *pieces;
+  guint i, n;
+
+  if (skip_on_real_driver ())
+    return;
+  for (i = 0; i < G_N_ELEMENTS (configs); i++) {
+    configure (configs[i]);
+    n = 0;
+    pieces = run_short_of_memory ("pinnedqueue upload=true", TRUE, &n);
+    g_assert_cmpuint (n, ==, 8);
+    g_ptr_array_unref (pieces);
+    assert_clean ();
+  }
+}
+
 /* ---- devices and processes ---- */
 
 static void
@@ -875,6 +1223,7 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue-device/steady-state", test_steady_state);
   g_test_add_func ("/pinnedqueue-device/consumer", test_consumer);
   g_test_add_func ("/pinnedqueue-device/maps", test_maps);
+  g_test_add_func ("/pinnedqueue-device/lost-change", test_lost_change);
   g_test_add_func ("/pinnedqueue-device/memory-outlives", test_memory_outlives);
   g_test_add_func ("/pinnedqueue-device/flush-and-cycles", test_flush_and_cycles);
   g_test_add_func ("/pinnedqueue-device/caps", test_caps);
@@ -886,6 +1235,14 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue-device/no-device-memory", test_no_device_memory);
   g_test_add_func ("/pinnedqueue-device/upload-ends", test_upload_ends);
   g_test_add_func ("/pinnedqueue-device/upload-ends-for-good", test_upload_ends_with_device_consumer);
+  g_test_add_func ("/pinnedqueue-device/done-while-mapped", test_done_while_mapped);
+  g_test_add_func ("/pinnedqueue-device/done-in-capture", test_done_in_capture);
+  g_test_add_func ("/pinnedqueue-device/small-pool", test_small_pool);
+  g_test_add_func ("/pinnedqueue-device/restart-without-caps", test_restart_without_caps);
+  g_test_add_func ("/pinnedqueue-device/upload-ends-in-list", test_upload_ends_in_list);
+  g_test_add_func ("/pinnedqueue-device/lost-copies-are-freed", test_lost_copies_are_freed);
+  g_test_add_func ("/pinnedqueue-device/pieces-on-device", test_pieces_on_device);
+  g_test_add_func ("/pinnedqueue-device/pieces-without-room", test_pieces_without_room);
   g_test_add_func ("/pinnedqueue-device/two-pipelines", test_two_pipelines);
   g_test_add_func ("/pinnedqueue-device/two-devices", test_two_devices);
   g_test_add_func ("/pinnedqueue-device/no-such-device", test_no_such_device);
