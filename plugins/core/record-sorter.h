@@ -71,7 +71,7 @@ void seq_sorter_free (SeqSorter * self);
 /* Forgets all records and files. `keep_room`: the memory of keys will be wanted again. */
 void seq_sorter_clear (SeqSorter * self, gboolean keep_room);
 
-/* Starts a sort; what config points to is copied or must live on. Only when there are no records. */
+/* Starts a sort, when there are no records. The directory is copied. */
 void seq_sorter_begin (SeqSorter * self, const SeqSorterConfig * config);
 
 guint64 seq_sorter_get_n_records (SeqSorter * self);    /* added since begin */
@@ -81,8 +81,8 @@ gboolean seq_sorter_add (SeqSorter * self, const SeqSortPart * part, GError ** e
 
 gboolean seq_sorter_finish (SeqSorter * self, GError ** error);
 
-/* How many records the next block has at most, 0 at the end, and how many bytes: at most `max_bytes`
- * unless a single record is longer. */
+/* How many records the next block has at most, 0 at the end, and how many bytes: no more than
+ * `max_bytes`, unless a single record is longer. */
 gboolean seq_sorter_peek (SeqSorter * self, gsize max_bytes, gsize max_records,
     gsize * n_records, gsize * size, GError ** error);
 

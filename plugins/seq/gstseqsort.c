@@ -31,16 +31,11 @@
 
 #include <gst/seq/seq.h>
 
+#include "gstseqsortsettings.h"
 #include "record-sorter.h"
 
 GST_DEBUG_CATEGORY_STATIC (seq_sort_debug);
 #define GST_CAT_DEFAULT seq_sort_debug
-
-#define DEFAULT_ORDER SEQ_SORT_ASCENDING
-#define DEFAULT_WINDOW 0
-#define DEFAULT_SEED 0
-#define DEFAULT_MAX_BYTES 0
-#define DEFAULT_GROUP 8192
 
 /* Where an output block ends: bytes, and records, which is what bounds a block of empty ones. */
 #define BLOCK_BYTES (2 * 1024 * 1024)
@@ -48,25 +43,6 @@ GST_DEBUG_CATEGORY_STATIC (seq_sort_debug);
 
 /* Output blocks kept for use again: fresh memory costs as much in page faults as the copy. */
 #define POOL_BLOCKS 8
-
-enum
-{
-  PROP_0,
-  PROP_ORDER,
-  PROP_WINDOW,
-  PROP_SEED,
-  PROP_MAX_BYTES,
-  PROP_SPILL_DIRECTORY,
-  PROP_STATS,
-};
-
-typedef struct
-{
-  SeqSortOrder order;
-  guint window;
-  guint64 seed;
-  guint64 max_bytes;
-} Settings;
 
 /* An input block, mapped as long as it is held. */
 typedef struct
@@ -83,8 +59,7 @@ struct _GstSeqSort
   GstPad *srcpad;
 
   /* object lock */
-  Settings settings;
-  gchar *directory;
+  GstSeqSortSettings settings;
   guint64 n_records;
   guint64 n_blocks;
   guint64 n_windows;
@@ -97,7 +72,8 @@ struct _GstSeqSort
   gboolean discont;
   GstCaps *in_caps;             /* latest of the input */
   GstCaps *window_caps;         /* hold for all records of the window */
-  Settings active;              /* of the window */
+  SeqSortOrder order;           /* of the window */
+  guint window;
   SeqSorter *sorter;            /* the records of the window */
   guint n_inputs;
   gint64 collect_time;
@@ -112,25 +88,6 @@ G_DEFINE_TYPE_WITH_CODE (GstSeqSort, gst_seq_sort, GST_TYPE_ELEMENT,
     G_IMPLEMENT_INTERFACE (GST_TYPE_PRESET, NULL)
     GST_DEBUG_CATEGORY_INIT (seq_sort_debug, "seqsort", 0, "sequence sorter"))
 GST_ELEMENT_REGISTER_DEFINE (seqsort, "seqsort", GST_RANK_NONE, GST_TYPE_SEQ_SORT)
-
-#define GST_TYPE_SEQ_SORT_ORDER (gst_seq_sort_order_get_type ())
-static GType
-gst_seq_sort_order_get_type (void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {
-    {SEQ_SORT_ASCENDING, "Shortest first", "ascending"},
-    {SEQ_SORT_DESCENDING, "Longest first", "descending"},
-    {SEQ_SORT_SHUFFLE, "Random order by seed", "shuffle"},
-    {SEQ_SORT_GROUPED, "Random order by seed, then groups of window records by length", "grouped"},
-    {SEQ_SORT_NONE, "Pass blocks through", "none"},
-    {0, NULL, NULL}
-  };
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("GstSeqSortOrder", values));
-  return type;
-}
 
 /* --- the window ------------------------------------------------------------------------------ */
 
@@ -228,12 +185,9 @@ gst_seq_sort_begin_window (GstSeqSort * self)
   SeqSorterConfig config = { .interrupted = gst_seq_sort_is_flushing, .data = self };
 
   GST_OBJECT_LOCK (self);
-  self->active = self->settings;
-  config.order = self->active.order;
-  config.seed = self->active.seed;
-  config.group = self->active.window > 0 ? self->active.window : DEFAULT_GROUP;
-  config.max_bytes = self->active.max_bytes;
-  config.directory = self->directory;
+  self->order = self->settings.order;
+  self->window = self->settings.window;
+  gst_seq_sort_settings_configure (&self->settings, &config);
   seq_sorter_begin (self->sorter, &config);
   GST_OBJECT_UNLOCK (self);
 }
@@ -268,6 +222,8 @@ gst_seq_sort_collect (GstSeqSort * self, GstBuffer * buffer, guint start, guint 
       return GST_FLOW_ERROR;
     }
     gst_memory_get_sizes (memory, NULL, &part.held);
+    if (memory->parent)         /* a part of something larger, which is not ours alone */
+      part.held = memory->size;
   }
   part.bytes = input->map.data;
   part.held += meta->n_records * sizeof (GstSeqRecord);
@@ -488,14 +444,14 @@ gst_seq_sort_take_block (GstSeqSort * self, GstBuffer * buffer, guint n)
       gst_seq_sort_begin_window (self);
     /* groups are cut from a shuffle of everything, so `window` is no window there; and the rest of
      * a block whose first part belonged to a window leaves at once after a change to `none` */
-    windowed = self->active.window > 0 && self->active.order < SEQ_SORT_GROUPED;
+    windowed = self->window > 0 && self->order < SEQ_SORT_GROUPED;
     take = n - done;
     if (windowed)
-      take = MIN (take, self->active.window - n_records);
+      take = MIN (take, self->window - n_records);
     ret = gst_seq_sort_collect (self, buffer, done, take);
     self->collect_time += g_get_monotonic_time () - start;
-    full = (windowed && n_records + take == self->active.window) ||
-        (self->active.order == SEQ_SORT_NONE && done + take == n);
+    full = (windowed && n_records + take == self->window) ||
+        (self->order == SEQ_SORT_NONE && done + take == n);
     if (ret == GST_FLOW_OK && full)
       ret = gst_seq_sort_drain (self);
   }
@@ -524,7 +480,7 @@ gst_seq_sort_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   empty = seq_sorter_get_n_records (self->sorter) == 0;
   if (empty)
     gst_seq_sort_begin_window (self);
-  if (empty && self->active.order == SEQ_SORT_NONE) {
+  if (empty && self->order == SEQ_SORT_NONE) {
     gst_seq_sort_push_caps (self, self->in_caps);
     ret = gst_seq_sort_push (self, g_steal_pointer (&buffer), n);
   } else {
@@ -640,66 +596,35 @@ gst_seq_sort_set_property (GObject * object, guint id, const GValue * value, GPa
   GstSeqSort *self = GST_SEQ_SORT (object);
 
   GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_ORDER:
-      self->settings.order = g_value_get_enum (value);
-      break;
-    case PROP_WINDOW:
-      self->settings.window = g_value_get_uint (value);
-      break;
-    case PROP_SEED:
-      self->settings.seed = g_value_get_uint64 (value);
-      break;
-    case PROP_MAX_BYTES:
-      self->settings.max_bytes = g_value_get_uint64 (value);
-      break;
-    case PROP_SPILL_DIRECTORY:
-      g_free (self->directory);
-      self->directory = g_value_dup_string (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
+  if (!gst_seq_sort_settings_set (&self->settings, id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   GST_OBJECT_UNLOCK (self);
+}
+
+/* Call with the object lock. */
+static GstStructure *
+gst_seq_sort_get_stats (GstSeqSort * self)
+{
+  SeqSorterStats totals = self->totals;
+  GstStructure *stats;
+
+  totals.records = self->n_records;
+  stats = new_stats ("seq-sort-stats", &totals);
+  gst_structure_set (stats, "blocks", G_TYPE_UINT64, self->n_blocks, "windows", G_TYPE_UINT64,
+      self->n_windows, NULL);
+  return stats;
 }
 
 static void
 gst_seq_sort_get_property (GObject * object, guint id, GValue * value, GParamSpec * pspec)
 {
   GstSeqSort *self = GST_SEQ_SORT (object);
-  GstStructure *stats;
-  SeqSorterStats totals;
 
   GST_OBJECT_LOCK (self);
-  switch (id) {
-    case PROP_ORDER:
-      g_value_set_enum (value, self->settings.order);
-      break;
-    case PROP_WINDOW:
-      g_value_set_uint (value, self->settings.window);
-      break;
-    case PROP_SEED:
-      g_value_set_uint64 (value, self->settings.seed);
-      break;
-    case PROP_MAX_BYTES:
-      g_value_set_uint64 (value, self->settings.max_bytes);
-      break;
-    case PROP_SPILL_DIRECTORY:
-      g_value_set_string (value, self->directory);
-      break;
-    case PROP_STATS:
-      totals = self->totals;
-      totals.records = self->n_records;
-      stats = new_stats ("seq-sort-stats", &totals);
-      gst_structure_set (stats, "blocks", G_TYPE_UINT64, self->n_blocks, "windows", G_TYPE_UINT64,
-          self->n_windows, NULL);
-      g_value_take_boxed (value, stats);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-      break;
-  }
+  if (id == GST_SEQ_SORT_PROP_STATS)
+    g_value_take_boxed (value, gst_seq_sort_get_stats (self));
+  else if (!gst_seq_sort_settings_get (&self->settings, id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -710,7 +635,7 @@ gst_seq_sort_finalize (GObject * object)
 
   gst_seq_sort_stop (self);
   seq_sorter_free (self->sorter);
-  g_free (self->directory);
+  gst_seq_sort_settings_clear (&self->settings);
   G_OBJECT_CLASS (gst_seq_sort_parent_class)->finalize (object);
 }
 
@@ -719,105 +644,22 @@ gst_seq_sort_class_init (GstSeqSortClass * klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
-  const GParamFlags rw = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
-
   object_class->set_property = gst_seq_sort_set_property;
   object_class->get_property = gst_seq_sort_get_property;
   object_class->finalize = gst_seq_sort_finalize;
   element_class->change_state = gst_seq_sort_change_state;
 
-  /**
-   * GstSeqSort:order:
-   *
-   * Records of one length stand by ascending id. With `descending` the batch that needs the most
-   * memory comes first, and shows at once whether it fits.
-   * A change while PLAYING holds from the next window on.
-   */
-  g_object_class_install_property (object_class, PROP_ORDER,
-      g_param_spec_enum ("order", "Order", "Order of the records; a change holds from the next "
-          "window on", GST_TYPE_SEQ_SORT_ORDER, DEFAULT_ORDER, rw));
-  /**
-   * GstSeqSort:window:
-   *
-   * Records that are sorted together and then sent; 0: all of the input. With `order=grouped`
-   * everything is shuffled together, and this is the size of a group (0: 8192).
-   * A change while PLAYING holds from the next window on.
-   */
-  g_object_class_install_property (object_class, PROP_WINDOW,
-      g_param_spec_uint ("window", "Window", "Records sorted together (0 = whole input); with "
-          "order=grouped: records in a group (0 = 8192). A change holds from the next window on",
-          0, G_MAXUINT, DEFAULT_WINDOW, rw));
-  /**
-   * GstSeqSort:seed:
-   *
-   * Seed of `order=shuffle` and `order=grouped`; every number gives another order, 0 too. With
-   * one seed the order depends on the ids alone. A change holds from the next window on.
-   */
-  g_object_class_install_property (object_class, PROP_SEED,
-      g_param_spec_uint64 ("seed", "Seed", "Seed of the random orders; a change holds from the "
-          "next window on", 0, G_MAXUINT64, DEFAULT_SEED, rw));
-  /**
-   * GstSeqSort:max-bytes:
-   *
-   * Bytes of memory for the records of a window: the memory of the blocks that came in, and 32
-   * bytes a record. What would be more is sorted and written to a file in `spill-directory`, and
-   * in the end the files are merged; the order of the records is the same as without. 0: no limit.
-   * A block that is larger by itself is held nevertheless, and written at once. While files are
-   * merged the limit holds for what is read ahead, but 2 MiB are taken in any case, and a record
-   * that is longer than that is held as long as it takes to send or to copy it.
-   * A change while PLAYING holds from the next window on.
-   */
-  g_object_class_install_property (object_class, PROP_MAX_BYTES,
-      g_param_spec_uint64 ("max-bytes", "Maximum bytes", "Bytes of memory for records; more are "
-          "sorted by way of files in spill-directory (0 = no limit). A change holds from the next "
-          "window on", 0, G_MAXUINT64, DEFAULT_MAX_BYTES, rw));
-  /**
-   * GstSeqSort:spill-directory:
-   *
-   * Where files are made once a window has more than `max-bytes`. They have no name, so nothing
-   * stays behind whatever happens, and take about as many bytes as the records; merged in more
-   * than one pass, up to twice as many. %NULL: TMPDIR from the environment, or else /var/tmp; not
-   * /tmp, which is memory on many systems.
-   * A change while PLAYING holds from the next window on.
-   */
-  g_object_class_install_property (object_class, PROP_SPILL_DIRECTORY,
-      g_param_spec_string ("spill-directory", "Spill directory", "Directory for records above "
-          "max-bytes, on a disk (NULL = $TMPDIR, or else /var/tmp). A change holds from the next "
-          "window on", NULL, rw));
-  /**
-   * GstSeqSort:stats:
-   *
-   * What has been sent since READY: `records`, `blocks`, and `windows` that were sorted. Of the
-   * windows that have ended: `runs` (files written from memory), `passes` (merges of files that a
-   * record has gone through at most), `spilled-bytes` (written to files, in all passes),
-   * `peak-bytes` (held for records at most), and in ns `sort-time` (of keys), `spill-time`
-   * (writing runs) and `merge-time` (merging, and filling the blocks that are sent). All are of
-   * type guint64.
-   *
-   * After each window that was sorted by way of files the element message `seq-sort-spill` tells
-   * the same of that window, without `blocks` and `windows`.
-   */
-  g_object_class_install_property (object_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics", "Since READY: records, blocks, windows; runs, "
-          "passes, spilled-bytes, peak-bytes (held for records at most), and sort-time, "
-          "spill-time, merge-time in ns. Message seq-sort-spill tells them of a window that was "
-          "sorted by way of files", GST_TYPE_STRUCTURE,
-          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
-
+  gst_seq_sort_settings_install (object_class);
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_set_static_metadata (element_class, "Sequence sorter", "Filter",
       "Sorts sequences by length or shuffles them by a seed", "gst-seq");
-  gst_type_mark_as_plugin_api (GST_TYPE_SEQ_SORT_ORDER, 0);
 }
 
 static void
 gst_seq_sort_init (GstSeqSort * self)
 {
-  self->settings.order = DEFAULT_ORDER;
-  self->settings.window = DEFAULT_WINDOW;
-  self->settings.seed = DEFAULT_SEED;
-  self->settings.max_bytes = DEFAULT_MAX_BYTES;
+  gst_seq_sort_settings_init (&self->settings);
   self->sorter = seq_sorter_new ();
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
