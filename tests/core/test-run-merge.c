@@ -145,8 +145,9 @@ test_merge (void)
       gsize left = n - start;
       gsize take = i == n_runs - 1 ? left : (gsize) g_rand_int_range (rand, 0,
           MIN (left, 2 * n / n_runs) + 1);
-      g_autofree SeqSortKey *part = g_memdup2 (keys + start, MAX (take, 1) * sizeof (SeqSortKey));
+      g_autofree SeqSortKey *part = g_new (SeqSortKey, take + 1);
 
+      memcpy (part, keys + start, take * sizeof (SeqSortKey));
       part = sorted_keys (g_steal_pointer (&part), take, order, 9);
       runs[i] = write_run (part, take, g_rand_int_range (rand, 1, 200));
       start += take;
