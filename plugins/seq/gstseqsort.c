@@ -108,40 +108,39 @@ gst_seq_sort_reset (GstSeqSort * self)
   self->discont = TRUE;
 }
 
-/* Posts what went wrong, and takes it. */
+/* Posts what went wrong, and takes it. Nothing went wrong when a flush interrupted. */
 static GstFlowReturn
 gst_seq_sort_fail (GstSeqSort * self, GError * error)
 {
-  GQuark domain = GST_RESOURCE_ERROR;
+  static const gint resource_codes[] = {
+    [SEQ_SPILL_ERROR_OPEN] = GST_RESOURCE_ERROR_OPEN_WRITE,
+    [SEQ_SPILL_ERROR_NO_SPACE] = GST_RESOURCE_ERROR_NO_SPACE_LEFT,
+    [SEQ_SPILL_ERROR_WRITE] = GST_RESOURCE_ERROR_WRITE,
+    [SEQ_SPILL_ERROR_READ] = GST_RESOURCE_ERROR_READ,
+    [SEQ_SPILL_ERROR_DAMAGED] = GST_RESOURCE_ERROR_READ,
+    [SEQ_SPILL_ERROR_NO_MEMORY] = GST_RESOURCE_ERROR_NO_SPACE_LEFT,
+  };
   GstFlowReturn ret = GST_FLOW_ERROR;
-  gint code = GST_RESOURCE_ERROR_NO_SPACE_LEFT;
+  GQuark domain = GST_STREAM_ERROR;
+  gint code = GST_STREAM_ERROR_FAILED;
 
-  if (error->domain == SEQ_SORTER_ERROR && error->code != SEQ_SORTER_ERROR_NO_MEMORY) {
-    domain = GST_STREAM_ERROR;
-    code = error->code == SEQ_SORTER_ERROR_TOO_LONG ? GST_STREAM_ERROR_FORMAT :
-        GST_STREAM_ERROR_FAILED;
-  } else if (error->domain == SEQ_SPILL_ERROR) {
-    switch (error->code) {
-      case SEQ_SPILL_ERROR_OPEN:
-        code = GST_RESOURCE_ERROR_OPEN_WRITE;
-        break;
-      case SEQ_SPILL_ERROR_WRITE:
-        code = GST_RESOURCE_ERROR_WRITE;
-        break;
-      case SEQ_SPILL_ERROR_READ:
-      case SEQ_SPILL_ERROR_DAMAGED:
-        code = GST_RESOURCE_ERROR_READ;
-        break;
-      case SEQ_SPILL_ERROR_INTERRUPTED:
-        ret = GST_FLOW_FLUSHING;
-        break;
-      default:
-        break;
-    }
+  if (g_error_matches (error, SEQ_SPILL_ERROR, SEQ_SPILL_ERROR_INTERRUPTED)) {
+    ret = GST_FLOW_FLUSHING;
+    goto out;
   }
-  if (ret == GST_FLOW_ERROR)
-    gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_ERROR, domain, code,
-        g_strdup (error->message), NULL, __FILE__, GST_FUNCTION, __LINE__);
+  if (error->domain == SEQ_SPILL_ERROR) {
+    domain = GST_RESOURCE_ERROR;
+    code = resource_codes[error->code];
+  } else if (error->code == SEQ_SORTER_ERROR_NO_MEMORY) {
+    domain = GST_RESOURCE_ERROR;
+    code = GST_RESOURCE_ERROR_NO_SPACE_LEFT;
+  } else if (error->code == SEQ_SORTER_ERROR_TOO_LONG) {
+    code = GST_STREAM_ERROR_FORMAT;
+  }
+  gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_ERROR, domain, code,
+      g_strdup (error->message), NULL, __FILE__, GST_FUNCTION, __LINE__);
+
+out:
   g_error_free (error);
   return ret;
 }
@@ -277,47 +276,60 @@ set_offsets (GstBuffer * block, const GstSeqRecord * table, gsize n)
   }
 }
 
+/* Fills a block with the `n` records, or fewer, that the sorter has told of. */
+static GstFlowReturn
+gst_seq_sort_fill_block (GstSeqSort * self, GstBuffer * block, gsize n)
+{
+  GstSeqRecord *table;
+  GError *error = NULL;
+  GstMapInfo map;
+  GBytes *bytes;
+  gsize n_taken, size;
+  gboolean taken;
+
+  if (!gst_buffer_map (block, &map, GST_MAP_WRITE)) {
+    GST_ELEMENT_ERROR (self, RESOURCE, WRITE, ("Could not map a new block"), (NULL));
+    return GST_FLOW_ERROR;
+  }
+  table = g_new (GstSeqRecord, n);
+  taken = seq_sorter_take (self->sorter, map.data, table, &n_taken, &size, &error);
+  gst_buffer_unmap (block, &map);
+  if (!taken) {
+    g_free (table);
+    return gst_seq_sort_fail (self, error);
+  }
+  if (n_taken < n)
+    table = g_renew (GstSeqRecord, table, n_taken);
+  gst_buffer_set_size (block, size);
+  set_offsets (block, table, n_taken);
+  bytes = g_bytes_new_take (table, n_taken * sizeof (GstSeqRecord));
+  gst_buffer_add_seq_records_meta (block, bytes);
+  g_bytes_unref (bytes);
+  return GST_FLOW_OK;
+}
+
 /* Makes the next block of the sorted records, NULL at the end. */
 static GstFlowReturn
 gst_seq_sort_next_block (GstSeqSort * self, GstBuffer ** result)
 {
   GError *error = NULL;
-  GstBuffer *block = NULL;
-  GstSeqRecord *table;
-  GstMapInfo map;
-  GBytes *bytes;
-  gsize n, room, size;
-  gboolean taken;
+  GstBuffer *block;
+  GstFlowReturn ret;
+  gsize n, size;
 
   *result = NULL;
-  if (!seq_sorter_peek (self->sorter, BLOCK_BYTES, BLOCK_RECORDS, &n, &room, &error))
+  if (!seq_sorter_peek (self->sorter, BLOCK_BYTES, BLOCK_RECORDS, &n, &size, &error))
     return gst_seq_sort_fail (self, error);
   if (n == 0)
     return GST_FLOW_OK;
-  block = gst_seq_sort_new_buffer (self, room);
+  block = gst_seq_sort_new_buffer (self, size);
   if (!block)
     return GST_FLOW_ERROR;
-  if (!gst_buffer_map (block, &map, GST_MAP_WRITE)) {
-    GST_ELEMENT_ERROR (self, RESOURCE, WRITE, ("Could not map a new block"), (NULL));
+  ret = gst_seq_sort_fill_block (self, block, n);
+  if (ret != GST_FLOW_OK) {
     gst_buffer_unref (block);
-    return GST_FLOW_ERROR;
+    return ret;
   }
-  room = n;
-  table = g_new (GstSeqRecord, room);
-  taken = seq_sorter_take (self->sorter, map.data, table, &n, &size, &error);
-  gst_buffer_unmap (block, &map);
-  if (!taken) {
-    g_free (table);
-    gst_buffer_unref (block);
-    return gst_seq_sort_fail (self, error);
-  }
-  if (n < room)
-    table = g_renew (GstSeqRecord, table, n);
-  gst_buffer_set_size (block, size);
-  set_offsets (block, table, n);
-  bytes = g_bytes_new_take (table, n * sizeof (GstSeqRecord));
-  gst_buffer_add_seq_records_meta (block, bytes);
-  g_bytes_unref (bytes);
   if (self->discont) {
     GST_BUFFER_FLAG_SET (block, GST_BUFFER_FLAG_DISCONT);
     self->discont = FALSE;

@@ -62,6 +62,9 @@ random_keys (GRand * rand, gsize n, guint32 max_length)
   return keys;
 }
 
+/* Where the blocks ended that take_all took last. */
+static guint64 cuts_hash;
+
 /* Takes all records out: their ids, in order. */
 static GArray *
 take_all (SeqSorter * sorter)
@@ -70,6 +73,7 @@ take_all (SeqSorter * sorter)
   GError *error = NULL;
   gsize n, room, size;
 
+  cuts_hash = 0;
   while (seq_sorter_peek (sorter, BLOCK, BLOCK_RECORDS, &n, &room, &error) && n > 0) {
     g_autofree guint8 *out = g_malloc (MAX (room, 1));
     g_autofree GstSeqRecord *table = g_new (GstSeqRecord, n);
@@ -86,6 +90,7 @@ take_all (SeqSorter * sorter)
       g_array_append_val (ids, table[i].id);
     }
     g_assert_cmpuint (at, ==, size);
+    cuts_hash = cuts_hash * 1000003 + ids->len;
   }
   g_assert_no_error (error);
   return ids;
@@ -116,7 +121,8 @@ sort (const SeqSorterConfig * config, const SeqSortKey * keys, gsize n, gsize pe
 
 /* --- tests ----------------------------------------------------------------------------------- */
 
-/* The same order in memory and by way of files, for limits around every border. */
+/* The same order, in the same blocks, in memory and by way of files, for limits around every
+ * border. */
 static void
 test_same_order (void)
 {
@@ -132,6 +138,7 @@ test_same_order (void)
       SeqSorterConfig config = {.order = order,.seed = 4,.group = groups[g] };
       SeqSorterStats stats;
       g_autoptr (GArray) expected = sort (&config, keys, N, 70, &stats);
+      guint64 expected_cuts = cuts_hash;
 
       g_assert_cmpuint (stats.runs, ==, 0);
       for (guint i = 0; i < G_N_ELEMENTS (limits); i++) {
@@ -140,6 +147,8 @@ test_same_order (void)
         config.max_bytes = limits[i];
         ids = sort (&config, keys, N, 70, &stats);
         g_assert_cmpmem (ids->data, N * sizeof (guint64), expected->data, N * sizeof (guint64));
+        if (order != SEQ_SORT_GROUPED)
+          g_assert_cmpuint (cuts_hash, ==, expected_cuts);
         g_test_message ("order %d, group %zu, limit %" G_GUINT64_FORMAT ": %" G_GUINT64_FORMAT
             " runs, %" G_GUINT64_FORMAT " passes", order, groups[g], limits[i], stats.runs,
             stats.passes);
