@@ -162,11 +162,17 @@ unmix (guint64 x)
   return x ^ (x >> 30) ^ (x >> 60);
 }
 
+/* neighbouring seeds must not give shifted copies of one permutation */
+static inline guint64
+salt_of_seed (guint64 seed)
+{
+  return mix (seed + G_GUINT64_CONSTANT (0x9e3779b97f4a7c15));
+}
+
 static SeqSortKey *
 shuffle (SeqSortKey * keys, SeqSortKey * spare, gsize n, guint64 seed)
 {
-  /* neighbouring seeds must not give shifted copies of one permutation */
-  guint64 salt = mix (seed + G_GUINT64_CONSTANT (0x9e3779b97f4a7c15));
+  guint64 salt = salt_of_seed (seed);
   SeqSortKey *sorted;
 
   /* the mix is one-to-one, so it can stand in the id's place and be taken back afterwards: no
@@ -217,4 +223,26 @@ seq_length_sort (SeqSortKey * keys, SeqSortKey * scratch, gsize n, SeqSortOrder 
       break;
   }
   return sorted;
+}
+
+SeqSortRank
+seq_sort_rank (SeqSortOrder order, guint64 seed, guint64 id, guint32 length)
+{
+  SeqSortRank rank = { 0, 0 };
+
+  switch (order) {
+    case SEQ_SORT_ASCENDING:
+      rank = (SeqSortRank) { length, id };
+      break;
+    case SEQ_SORT_DESCENDING:
+      rank = (SeqSortRank) { G_MAXUINT32 - length, id };
+      break;
+    case SEQ_SORT_SHUFFLE:
+    case SEQ_SORT_GROUPED:
+      rank.first = mix (id ^ salt_of_seed (seed));
+      break;
+    case SEQ_SORT_NONE:
+      break;
+  }
+  return rank;
 }

@@ -44,4 +44,15 @@ typedef struct
 SeqSortKey *seq_length_sort (SeqSortKey * keys, SeqSortKey * scratch, gsize n, SeqSortOrder order,
     guint64 seed, gsize group);
 
+/* Where a record stands among all others, to merge what has been sorted in parts: records are
+ * ordered by `first`, then by `second`, and keep the order that they came in where both are equal.
+ * That is the order of seq_length_sort; for GROUPED it is the shuffle that groups are cut from. */
+typedef struct
+{
+  guint64 first;
+  guint64 second;
+} SeqSortRank;
+
+SeqSortRank seq_sort_rank (SeqSortOrder order, guint64 seed, guint64 id, guint32 length);
+
 G_END_DECLS

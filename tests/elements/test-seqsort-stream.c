@@ -129,9 +129,9 @@ send_eos (gpointer data)
 
 /* Flushed from another thread while the sorted blocks are on their way. */
 static void
-test_flush_while_draining (void)
+check_flush_while_draining (const gchar * properties)
 {
-  GstHarness *h = harness_new ("");
+  GstHarness *h = harness_new (properties);
   GstBus *bus = watch_bus (h);
   GstPadChainFunction chain = GST_PAD_CHAINFUNC (h->sinkpad);
   g_autoptr (GRand) rand = g_rand_new_with_seed (13);
@@ -164,6 +164,18 @@ test_flush_while_draining (void)
   assert_items (result, items, 100);
   stop_watching (h, bus);
   gst_harness_teardown (h);
+}
+
+static void
+test_flush_while_draining (void)
+{
+  check_flush_while_draining ("");
+}
+
+static void
+test_flush_while_merging (void)
+{
+  check_flush_while_draining ("max-bytes=3000");
 }
 
 /* Streams one after the other: each EOS, STREAM_START and SEGMENT ends a window. */
@@ -492,6 +504,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/seqsort-stream/flush", test_flush);
   g_test_add_func ("/seqsort-stream/flush-while-draining", test_flush_while_draining);
+  g_test_add_func ("/seqsort-stream/flush-while-merging", test_flush_while_merging);
   g_test_add_func ("/seqsort-stream/downstream-result-in-chain", test_downstream_result_in_chain);
   g_test_add_func ("/seqsort-stream/downstream-result-at-eos", test_downstream_result_at_eos);
   g_test_add_func ("/seqsort-stream/streams", test_streams);

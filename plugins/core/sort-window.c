@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sort-window.h"
+
+#include <string.h>
+
+/* Records lie at random in the input, so a plain loop would wait for memory at each. Table entries
+ * are asked for by the chunk, the bytes some records ahead; the first lines of a record are
+ * enough, then the processor sees the run by itself. */
+#define CHUNK 64
+#define RECORDS_AHEAD 6
+#define LINE 64
+#define LINES_AHEAD 8
+
+/* Every 2^INDEX_SHIFT-th record's part is noted, to find that of any record. */
+#define INDEX_SHIFT 6
+
+#define FIRST_ROOM 4096
+
+/* A part holds the records from `first` to `end` in order of arrival. */
+typedef struct
+{
+  SeqSortPart part;
+  gsize first;
+  gsize end;
+  gsize left;                   /* not copied yet */
+} Part;
+
+typedef struct
+{
+  Part *part;
+  GstSeqRecord record;
+} Source;
+
+struct _SeqSortWindow
+{
+  SeqSortKey *keys;
+  gsize n_keys;
+  gsize n_room;
+  GArray *parts;                /* Part */
+  GArray *index;                /* guint32: number of the part of records 0, 64, 128, … */
+  guint64 held;
+
+  gsize n_done;                 /* copied */
+  Source *sources;              /* planned */
+  gsize n_sources;
+  gsize n_sources_room;
+};
+
+SeqSortWindow *
+seq_sort_window_new (void)
+{
+  SeqSortWindow *self = g_new0 (SeqSortWindow, 1);
+
+  self->parts = g_array_new (FALSE, FALSE, sizeof (Part));
+  self->index = g_array_new (FALSE, FALSE, sizeof (guint32));
+  return self;
+}
+
+void
+seq_sort_window_free (SeqSortWindow * self)
+{
+  seq_sort_window_clear (self, FALSE);
+  g_array_unref (self->parts);
+  g_array_unref (self->index);
+  g_free (self);
+}
+
+static void
+release_part (SeqSortWindow * self, Part * part)
+{
+  if (!part->part.owner)
+    return;
+  self->held -= part->part.held;
+  part->part.release (g_steal_pointer (&part->part.owner));
+}
+
+void
+seq_sort_window_clear (SeqSortWindow * self, gboolean keep_room)
+{
+  for (guint i = 0; i < self->parts->len; i++)
+    release_part (self, &g_array_index (self->parts, Part, i));
+  g_array_set_size (self->parts, 0);
+  g_array_set_size (self->index, 0);
+  self->n_keys = self->n_done = self->n_sources = 0;
+  if (!keep_room) {
+    g_clear_pointer (&self->keys, g_free);
+    g_clear_pointer (&self->sources, g_free);
+    self->n_room = self->n_sources_room = 0;
+  }
+}
+
+gsize
+seq_sort_window_get_n_records (SeqSortWindow * self)
+{
+  return self->n_keys;
+}
+
+guint64
+seq_sort_window_get_held (SeqSortWindow * self)
+{
+  return self->held + (guint64) self->n_keys * SEQ_SORT_WINDOW_RECORD_COST;
+}
+
+static gboolean
+reserve_keys (SeqSortWindow * self, gsize n)
+{
+  gsize room = MAX (self->n_room, FIRST_ROOM);
+  SeqSortKey *keys;
+
+  if (n <= self->n_room)
+    return TRUE;
+  while (room < n)
+    room = room > G_MAXSIZE / 2 ? n : room * 2;
+  keys = g_try_realloc_n (self->keys, room, sizeof (SeqSortKey));
+  if (!keys)
+    return FALSE;
+  self->keys = keys;
+  self->n_room = room;
+  return TRUE;
+}
+
+gboolean
+seq_sort_window_add (SeqSortWindow * self, const SeqSortPart * source)
+{
+  Part part = { *source, self->n_keys, self->n_keys + source->n_records, source->n_records };
+  guint32 number = self->parts->len;
+  SeqSortKey *keys;
+
+  if (!reserve_keys (self, part.end)) {
+    source->release (source->owner);
+    return FALSE;
+  }
+  self->held += source->held;
+  g_array_append_val (self->parts, part);
+  while (((gsize) self->index->len << INDEX_SHIFT) < part.end)
+    g_array_append_val (self->index, number);
+
+  keys = self->keys + part.first;
+  for (gsize i = 0; i < source->n_records; i++) {
+    keys[i].id = source->records[i].id;
+    keys[i].length = source->records[i].seq_len;
+    keys[i].location = part.first + i;
+  }
+  self->n_keys = part.end;
+  return TRUE;
+}
+
+gboolean
+seq_sort_window_sort (SeqSortWindow * self, SeqSortOrder order, guint64 seed, gsize group)
+{
+  SeqSortKey *scratch = g_try_new (SeqSortKey, self->n_keys), *sorted;
+
+  if (!scratch && self->n_keys > 0)
+    return FALSE;
+  sorted = seq_length_sort (self->keys, scratch, self->n_keys, order, seed, group);
+  if (sorted == scratch) {
+    scratch = self->keys;
+    self->keys = sorted;
+    self->n_room = self->n_keys;
+  }
+  g_free (scratch);
+  return TRUE;
+}
+
+static inline Part *
+find_part (SeqSortWindow * self, guint32 location)
+{
+  Part *part = &g_array_index (self->parts, Part,
+      g_array_index (self->index, guint32, location >> INDEX_SHIFT));
+
+  while (location >= part->end)
+    part++;
+  return part;
+}
+
+static void
+reserve_sources (SeqSortWindow * self, gsize n)
+{
+  if (n <= self->n_sources_room)
+    return;
+  g_free (self->sources);
+  self->sources = g_new (Source, n);
+  self->n_sources_room = n;
+}
+
+gsize
+seq_sort_window_plan (SeqSortWindow * self, gsize max_bytes, gsize max_records, gsize * block_size)
+{
+  const SeqSortKey *keys = self->keys + self->n_done;
+  const GstSeqRecord *entries[CHUNK];
+  gsize n = MIN (max_records, self->n_keys - self->n_done), count = 0, bytes = 0;
+
+  reserve_sources (self, n);
+  while (count < n) {
+    gsize chunk = MIN (CHUNK, n - count), taken;
+
+    for (gsize i = 0; i < chunk; i++) {
+      guint32 location = keys[count + i].location;
+      Part *part = find_part (self, location);
+
+      self->sources[count + i].part = part;
+      entries[i] = part->part.records + (location - part->first);
+      __builtin_prefetch (entries[i]);
+    }
+    for (taken = 0; taken < chunk; taken++) {
+      /* a sum that a gsize can't hold is refused like one that a table can't hold */
+      gsize size = MIN (seq_record_size (entries[taken]), G_MAXSIZE);
+
+      if (count + taken > 0 && (bytes > max_bytes || size > max_bytes - bytes))
+        break;
+      self->sources[count + taken].record = *entries[taken];
+      bytes += size;
+    }
+    count += taken;
+    if (taken < chunk)
+      break;
+  }
+  self->n_sources = count;
+  *block_size = bytes;
+  return count;
+}
+
+const GstSeqRecord *
+seq_sort_window_peek (SeqSortWindow * self, gsize index, const guint8 ** bytes)
+{
+  *bytes = self->sources[index].part->part.bytes;
+  return &self->sources[index].record;
+}
+
+static inline void
+prefetch_range (const guint8 * bytes, guint32 offset, guint32 length)
+{
+  for (gsize i = 0; i < MIN (length, LINES_AHEAD * LINE); i += LINE)
+    __builtin_prefetch (bytes + offset + i);
+}
+
+static inline void
+prefetch_source (const Source * source)
+{
+  const guint8 *bytes = source->part->part.bytes;
+  const GstSeqRecord *record = &source->record;
+
+  prefetch_range (bytes, record->name, MIN (record->name_len, LINE));
+  prefetch_range (bytes, record->seq, record->seq_len);
+  if (record->qual != GST_SEQ_NO_QUALITY)
+    prefetch_range (bytes, record->qual, record->seq_len);
+}
+
+static inline guint32
+append_bytes (guint8 * out, gsize * fill, const guint8 * bytes, guint32 offset, guint32 length)
+{
+  guint32 at = *fill;
+
+  /* a block of empty records may have no bytes to point into */
+  if (length > 0)
+    memcpy (out + at, bytes + offset, length);
+  *fill += length;
+  return at;
+}
+
+void
+seq_sort_window_copy (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
+{
+  const Source *sources = self->sources;
+  gsize n = self->n_sources, fill = 0;
+
+  for (gsize i = 0; i < MIN (n, RECORDS_AHEAD); i++)
+    prefetch_source (&sources[i]);
+  for (gsize i = 0; i < n; i++) {
+    Part *part = sources[i].part;
+    const guint8 *bytes = part->part.bytes;
+    GstSeqRecord record = sources[i].record;
+
+    if (i + RECORDS_AHEAD < n)
+      prefetch_source (&sources[i + RECORDS_AHEAD]);
+    record.name = append_bytes (out, &fill, bytes, record.name, record.name_len);
+    record.seq = append_bytes (out, &fill, bytes, record.seq, record.seq_len);
+    if (record.qual != GST_SEQ_NO_QUALITY)
+      record.qual = append_bytes (out, &fill, bytes, record.qual, record.seq_len);
+    table[i] = record;
+    if (--part->left == 0)
+      release_part (self, part);
+  }
+  self->n_done += n;
+  self->n_sources = 0;
+}
+
+void
+seq_sort_window_skip (SeqSortWindow * self)
+{
+  for (gsize i = 0; i < self->n_sources; i++)
+    if (--self->sources[i].part->left == 0)
+      release_part (self, self->sources[i].part);
+  self->n_done += self->n_sources;
+  self->n_sources = 0;
+}
