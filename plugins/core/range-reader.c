@@ -14,6 +14,9 @@
 /* ranges on their way for each thread: one that it works on and one that waits for it */
 #define RANGES_PER_THREAD 2
 
+/* blocks kept for reuse at least, as in reader.c */
+#define MIN_FREE_BLOCKS 16
+
 /* wrong guesses on end after which the threads are of no use: FASTQ over several lines, say */
 #define MAX_MISSES 4
 
@@ -240,7 +243,8 @@ seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id, g
   self->range_size = range_size;
   self->next_id = first_id;
   self->n_ranges = RANGES_PER_THREAD * (n_threads + 1);
-  self->pool = seq_block_pool_new (config->block_size + SEQ_FASTX_PIECE, self->n_ranges);
+  self->pool = seq_block_pool_new (config->block_size + SEQ_FASTX_PIECE,
+      MAX (self->n_ranges, MIN_FREE_BLOCKS));
   self->ranges = g_new0 (Range, self->n_ranges);
   for (guint i = 0; i < self->n_ranges; i++) {
     self->ranges[i].reader = self;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "reader.h"
 
-/* blocks kept for reuse: what a pipeline with a few queues has in flight */
-#define MAX_FREE_BLOCKS 8
+/* blocks kept for reuse: what a pipeline with a few queues has in flight, or a sort gives back that
+ * goes on in files */
+#define MAX_FREE_BLOCKS 16
 
 struct _SeqReader
 {
