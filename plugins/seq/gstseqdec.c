@@ -91,7 +91,7 @@ count_filtered (GstSeqDec * self)
   GST_OBJECT_UNLOCK (self);
 }
 
-/* Caps that don't get through during a state change or a seek are no error. */
+/* What doesn't get through during a state change or a seek is no error. */
 static gboolean
 is_flushing (GstSeqDec * self)
 {
@@ -309,6 +309,16 @@ gst_seq_dec_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
   return gst_pad_event_default (pad, parent, event);
 }
 
+/* Elements behind this one stop before it and refuse events from then on, which upstream must not
+ * take for an error. */
+static GstFlowReturn
+gst_seq_dec_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  if (gst_seq_dec_sink_event (pad, parent, event))
+    return GST_FLOW_OK;
+  return is_flushing (GST_SEQ_DEC (parent)) ? GST_FLOW_FLUSHING : GST_FLOW_ERROR;
+}
+
 /* ---- upstream ---- */
 
 /* The only place that can be sought to is the start, which is byte 0 for upstream. */
@@ -448,7 +458,7 @@ gst_seq_dec_init (GstSeqDec * self)
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
   gst_pad_set_chain_function (self->sinkpad, gst_seq_dec_chain);
-  gst_pad_set_event_function (self->sinkpad, gst_seq_dec_sink_event);
+  gst_pad_set_event_full_function (self->sinkpad, gst_seq_dec_sink_event_full);
   gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
 
   self->srcpad = gst_pad_new_from_static_template (&src_template, "src");
