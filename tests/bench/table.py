@@ -8,8 +8,10 @@ HEADER = """| work | ours | peer or limit | ratio (min–max) | reach | met |
 TOLERANCE = 0.9
 
 
-def number(value):
-    """With three digits that count"""
+def number(value, unit=""):
+    """With three digits that count; of per cent two behind the point, as 99.96 is not 100"""
+    if unit == " %":
+        return f"{value:.2f}"
     if value == 0:
         return "0"
     digits = max(0, 3 - len(str(int(abs(value))))) if abs(value) >= 1 else 3
@@ -20,8 +22,8 @@ def spread(values, unit=""):
     """Median, smallest and largest"""
     low, middle, high = min(values), statistics.median(values), max(values)
     if low == high:
-        return f"{number(middle)}{unit}"
-    return f"{number(middle)}{unit} ({number(low)}–{number(high)})"
+        return f"{number(middle, unit)}{unit}"
+    return f"{number(middle, unit)}{unit} ({number(low, unit)}–{number(high, unit)})"
 
 
 class Reach:
