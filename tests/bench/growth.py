@@ -24,13 +24,13 @@ WORKS = {
 FLAT_FROM = 100000
 FLAT = 0.15
 
-CHART = """set terminal svg size 860,380 font "sans,11" background "white"
+CHART = """set terminal svg size 860,440 font "sans,11" background "white"
 set output "{chart}"
 set logscale x
 set format x "10^{{%T}}"
 set xlabel "records"
 set grid ytics
-set key top left
+set key outside bottom center horizontal maxrows 3
 set multiplot layout 1,2
 set title "ns a record, PLAYING to EOS"
 set yrange [0:*]
