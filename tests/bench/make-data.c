@@ -55,7 +55,7 @@ draw_unit (Maker * maker)
 }
 
 static guint
-draw_length (Maker * maker)
+draw_protein_length (Maker * maker)
 {
   gdouble normal = sqrt (-2 * log (draw_unit (maker))) * cos (2 * G_PI * draw_unit (maker));
 
@@ -129,16 +129,21 @@ put_lines (const guint8 * residues, gsize n, gsize line)
   }
 }
 
-/* `length`: of each, 0 = that of proteins */
+static guint
+draw_peptide_length (Maker * maker)
+{
+  return 40 + (guint) (draw (maker) % 21);
+}
+
 static void
-make_proteins (Maker * maker, guint64 n, guint length, gsize line)
+make_proteins (Maker * maker, guint64 n, guint (*length) (Maker * maker), gsize line)
 {
   gchar name[NAME_MAX_BYTES];
   guint64 i;
 
   use_residues (maker);
   for (i = 1; i <= n; i++) {
-    guint residues = length > 0 ? length : draw_length (maker);
+    guint residues = length (maker);
     guint species = (guint) (draw (maker) % 9000) + 1000;
 
     put (name, (gsize) g_snprintf (name, sizeof name, ">sp|S%07" G_GUINT64_FORMAT "|P%07"
@@ -187,11 +192,11 @@ static gboolean
 make (Maker * maker, const gchar * kind, guint64 n)
 {
   if (g_str_equal (kind, "proteins"))
-    make_proteins (maker, n, 0, LINE);
+    make_proteins (maker, n, draw_protein_length, LINE);
   else if (g_str_equal (kind, "oneline"))
-    make_proteins (maker, n, 0, 0);
+    make_proteins (maker, n, draw_protein_length, 0);
   else if (g_str_equal (kind, "peptides"))
-    make_proteins (maker, n, 50, LINE);
+    make_proteins (maker, n, draw_peptide_length, LINE);
   else if (g_str_equal (kind, "reads"))
     make_reads (maker, n, 150);
   else if (g_str_equal (kind, "longreads"))
@@ -214,8 +219,8 @@ main (int argc, char **argv)
     n = g_ascii_strtoull (argv[2], NULL, 10);
   if (n == 0) {
     fprintf (stderr, "Usage: make-data KIND N\n"
-        "KIND: proteins, oneline (each on one line), peptides (50 residues), reads (150 bases),\n"
-        "longreads (10,000 bases); N: records. Or chromosome; N: bases.\n");
+        "KIND: proteins, oneline (each on one line), peptides (40 to 60 residues),\n"
+        "reads (150 bases), longreads (10,000 bases); N: records. Or chromosome; N: bases.\n");
     return 2;
   }
   maker.residues = g_malloc (LONGEST);
