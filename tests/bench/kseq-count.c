@@ -20,20 +20,32 @@ main (int argc, char **argv)
 {
   unsigned long long records = 0, residues = 0;
   kseq_t *seq;
-  int result;
+  int file, result;
+#ifndef KSEQ_PLAIN
+  gzFile stream;
+#endif
 
-  if (argc != 2)
+  file = argc == 2 ? open (argv[1], O_RDONLY) : -1;
+  if (file < 0) {
+    fprintf (stderr, "Usage: kseq FILE\n");
     return 2;
+  }
 #ifdef KSEQ_PLAIN
-  seq = kseq_init (open (argv[1], O_RDONLY));
+  seq = kseq_init (file);
 #else
-  seq = kseq_init (gzopen (argv[1], "r"));
+  stream = gzdopen (file, "r");
+  seq = kseq_init (stream);
 #endif
   while ((result = kseq_read (seq)) >= 0) {
     records++;
     residues += seq->seq.l;
   }
-  printf ("{\"records\": %llu, \"residues\": %llu}\n", records, residues);
+  printf ("%llu records, %llu residues\n", records, residues);
   kseq_destroy (seq);
+#ifdef KSEQ_PLAIN
+  close (file);
+#else
+  gzclose (stream);
+#endif
   return result == -1 ? 0 : 1;
 }

@@ -27,11 +27,14 @@ main (int argc, char **argv)
   unsigned long long records = 0, sum = 0, h;
   size_t last = 0;
   int ascending = 1, result;
+  gzFile file = argc == 2 ? gzopen (argv[1], "r") : NULL;
   kseq_t *seq;
 
-  if (argc != 2)
+  if (file == NULL) {
+    fprintf (stderr, "Usage: kseq-digest FILE\n");
     return 2;
-  seq = kseq_init (gzopen (argv[1], "r"));
+  }
+  seq = kseq_init (file);
   while ((result = kseq_read (seq)) >= 0) {
     h = hash (0xcbf29ce484222325ULL, &seq->name);
     h = hash (h, &seq->comment);
@@ -44,5 +47,6 @@ main (int argc, char **argv)
   printf ("%llu records, digest %016llx, %s\n", records, sum,
       ascending ? "lengths ascend" : "not sorted");
   kseq_destroy (seq);
+  gzclose (file);
   return result == -1 ? 0 : 1;
 }

@@ -99,7 +99,8 @@ main (int argc, char **argv)
   }
   started = g_get_monotonic_time ();
   ok = run (pipeline, json);
-  printf ("{\"playing\": %.6f%s}\n", (g_get_monotonic_time () - started) / 1e6, json->str);
+  if (ok)
+    printf ("{\"playing\": %.6f%s}\n", (g_get_monotonic_time () - started) / 1e6, json->str);
 
 out:
   if (pipeline)

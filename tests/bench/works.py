@@ -38,6 +38,12 @@ class Bench:
         return Contestant(name, [self.peer(name), path])
 
 
+def remove(files):
+    for file in files:
+        if os.path.exists(file):
+            os.remove(file)
+
+
 def rate(results, amount, unit):
     """What the whole process did a second. Of a pipeline also what came before PLAYING."""
     scale = {"GB": 1e9, "M records": 1e6, "M tokens": 1e6}[unit]
@@ -223,6 +229,7 @@ def sorting(bench):
     if "ours" not in results or peer.name not in results:
         yield Row(work, FAILED if ours.failure else "–", peer.name, None, Reach("≥", 15),
                   reason=ours.failure or peer.failure)
+        remove((mine, theirs))
         return
     a, b = results["ours"], results[peer.name]
     yield Row(work, rate(a, n, "M records"), f"{peer.name} {rate(b, n, 'M records')}",
@@ -231,8 +238,7 @@ def sorting(bench):
               f"{peer.name} {spread([y.rss / MB for y in b], ' MB')}",
               [x.rss / y.rss for x, y in zip(a, b)], Reach("≤", 0.25))
     yield same_records(bench, work, path, mine, theirs, peer.name)
-    for file in (mine, theirs):
-        os.remove(file)
+    remove((mine, theirs))
 
 
 def same_records(bench, work, path, mine, theirs, peer):
@@ -268,6 +274,7 @@ def spilling(bench):
     if len(results) < 2:
         yield Row(work, FAILED, "in memory", None,
                   reason=contestants[0].failure or contestants[1].failure)
+        remove(outputs)
         return
     spilled, whole = results["spilled"], results["in memory"]
     yield Row(f"{work}: peak memory", spread([run.rss / MB for run in spilled], " MB"),
@@ -279,8 +286,7 @@ def spilling(bench):
     same = filecmp.cmp(*outputs, shallow=False)
     yield Row(f"{work}: same bytes", "–", "in memory", [float(same)],
               Reach("≥", 1, " (1 = the same)"))
-    for file in outputs:
-        os.remove(file)
+    remove(outputs)
 
 
 def filling(bench):
