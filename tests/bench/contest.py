@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs programs in turn, round by round, so that what the machine does meanwhile meets all of them."""
+"""Runs programs in turn, round by round: what the machine does meanwhile meets all of them."""
 import json
 import os
 import shutil

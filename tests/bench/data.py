@@ -2,6 +2,7 @@
 """The files that are measured on: made once, then kept."""
 import os
 import subprocess
+import sys
 
 
 class Data:
@@ -15,7 +16,7 @@ class Data:
         """A file whose content is what `command` prints; a part of it never has the name."""
         path = os.path.join(self.directory, name)
         if not os.path.exists(path):
-            print(f"Making {name}", file=os.sys.stderr, flush=True)
+            print(f"Making {name}", file=sys.stderr, flush=True)
             with open(path + ".part", "wb") as part:
                 subprocess.run(command, stdout=part, check=True)
             os.rename(path + ".part", path)
@@ -38,7 +39,8 @@ class Data:
     def proteins_of_debian(self, copies):
         """The 20,000 real proteins of package mmseqs2-examples, several times one after the other:
         gzip with many members. None where they can't be had."""
-        return self._example("mmseqs2-examples", "$proteins", "real-proteins", copies, "fa.gz", "cat")
+        return self._example("mmseqs2-examples", "$proteins",
+                             "real-proteins", copies, "fa.gz", "cat")
 
     def reads_of_debian(self, copies):
         """The same for the long reads of package wtdbg2-examples, unpacked"""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Time a record and peak memory of source, sort and chain for 10^4, 10^5, … records, plain and gzip:
-prints a table, and draws the chart with gnuplot. Started by growth."""
+"""Time a record and peak memory of source, sort and chain for 10^4, 10^5, … records, plain and
+gzip: prints a table, and draws the chart with gnuplot. Started by growth."""
 import datetime
 import os
 import statistics
@@ -61,7 +61,8 @@ def nanoseconds(results, n):
 
 
 def print_table(sizes, measured, put):
-    put("| work | input | records | ns a record (min–max) | peak memory, MB |\n|---|---|---|---|---|")
+    put("| work | input | records | ns a record (min–max) | peak memory, MB |")
+    put("|---|---|---|---|---|")
     for series in measured[sizes[0]]:
         for n in sizes:
             results = measured[n][series]
@@ -111,7 +112,8 @@ def main():
             measured[n] = measure(bench, n)
         except Failed as failed:
             sys.exit(f"growth: {failed}")
-    with open(os.path.join(directory, f"{now:%Y%m%d-%H%M%S}-growth.md"), "w", encoding="utf-8") as kept:
+    path = os.path.join(directory, f"{now:%Y%m%d-%H%M%S}-growth.md")
+    with open(path, "w", encoding="utf-8") as kept:
         def put(text):
             print(text)
             print(text, file=kept)

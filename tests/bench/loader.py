@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How PyTorch's DataLoader makes batches of a FASTA file, with what stands between it and a model in
-ESM-2's own examples: sequences sorted by length, at most so many tokens a batch, a converter of
+"""How PyTorch's DataLoader makes batches of a FASTA file, with what stands between it and a model
+in ESM-2's own examples: sequences sorted by length, at most so many tokens a batch, a converter of
 strings to tensors in two worker processes. Prints JSON: tokens, and the seconds that iterating took
 (imports and reading the file are not counted).
 

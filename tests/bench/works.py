@@ -130,12 +130,16 @@ def compressed(bench):
                             for name, command, reach in peers])
 
 
+def chain_of(bench, path, dtype):
+    return bench.pipeline("ours", f"seqsrc location={path} ! seqsort ! seqbatch max-tokens=16384 "
+                          f"dtype={dtype} ! {ELEMENTS_AFTER_BATCH}")
+
+
 def chain(bench):
     """From the file to batches, sorted"""
     path = bench.data.made("proteins", PROTEINS)
     for dtype, reach in (("int64", 1.5), ("uint8", 1.2)):
-        ours = bench.pipeline("ours", f"seqsrc location={path} ! seqsort ! seqbatch max-tokens=16384 "
-                              f"dtype={dtype} ! {ELEMENTS_AFTER_BATCH}")
+        ours = chain_of(bench, path, dtype)
         yield from compare(bench, f"proteins to sorted, padded {dtype} batches", PROTEINS,
                            "M records", ours, [(bench.kseq(path), Reach("≤", reach))])
     n = bench.size(PROTEINS, 4 * PROTEINS)
@@ -150,13 +154,15 @@ def chain(bench):
         return
     yield Row(work, rate(results["ours"], n, "M records"),
               f"kseq {rate(results['kseq'], n, 'M records')}" if "kseq" in results else "–",
-              [n / result.wall / 1e6 for result in results["ours"]], Reach("≥", 3, " M records/s"))
+              [n / result.wall / 1e6 for result in results["ours"]],
+              Reach("≥", 3, " M records/s"))
 
 
 def converters(bench, path):
-    """What Python does for the same, with its reach. In a quick run, where importing torch takes longer
-    than all else, only the first that can be had."""
-    python, script = bench.peer("python/bin/python"), os.path.join(bench.root, "tests/bench/loader.py")
+    """What Python does for the same, with its reach. In a quick run, where importing torch takes
+    longer than all else, only the first that can be had."""
+    script = os.path.join(bench.root, "tests/bench/loader.py")
+    python = bench.peer("python/bin/python")
     if not os.path.exists(python):
         python = "/usr/bin/python3"
     part = str(bench.size(2000, 6000))
@@ -181,8 +187,7 @@ def loaders(bench):
     """The chain against what Python makes of a part of the file, in tokens a second"""
     path = bench.data.made("proteins", PROTEINS)
     peers = converters(bench, path)
-    ours = bench.pipeline("ours", f"seqsrc location={path} ! seqsort ! seqbatch max-tokens=16384 "
-                          f"dtype=int64 ! {ELEMENTS_AFTER_BATCH}")
+    ours = chain_of(bench, path, "int64")
     results = contest([ours] + [peer for peer, _ in peers], 5)
     work = "tokens a second, int64"
     if "ours" not in results:
@@ -259,7 +264,8 @@ def spilling(bench):
     reason = ("seqsort has no property max-bytes" if "max-bytes" not in listed
               else "only in the full run" if bench.quick else None)
     if reason:
-        yield Row(f"{work}: peak memory", "–", "300 MB", None, Reach("≤", limit, " MB"), reason=reason)
+        yield Row(f"{work}: peak memory", "–", f"{limit} MB", None, Reach("≤", limit, " MB"),
+                  reason=reason)
         yield Row(f"{work}: same bytes", "–", "in memory", None, reason=reason)
         return
     path = bench.data.made("proteins", 4500000)
@@ -297,11 +303,12 @@ def filling(bench):
         line = "seqsrc location={} ! seqsort {} ! seqbatch batch-size=0 max-tokens=16384 ! fakesink"
         yield from fill_row(bench, f"padding waste, seqsort window={window}",
                             line.format(proteins, f"window={window}"), "no sort",
-                            line.format(proteins, "order=none"), "padding-waste", Reach("≤", reach, " %"))
+                            line.format(proteins, "order=none"), "padding-waste",
+                            Reach("≤", reach, " %"))
     for name, path in (("proteins", proteins), ("about 50 residues", peptides)):
         for tokens in (4096, 16384):
-            line = (f"seqsrc location={path} ! seqbatch layout=packed fixed-total=true batch-size=0 "
-                    f"max-tokens={tokens} window={{}} ! fakesink")
+            line = (f"seqsrc location={path} ! seqbatch layout=packed fixed-total=true "
+                    f"batch-size=0 max-tokens={tokens} window={{}} ! fakesink")
             yield from fill_row(bench, f"packing, {name}, {tokens} tokens, window=500",
                                 line.format(500), "window=0", line.format(0), "utilisation",
                                 Reach("≥", 99.5, " %"))
@@ -326,7 +333,8 @@ def overhead(bench):
     peers = [bench.pipeline(f"queue{properties} ! identity",
                             f"{source} queue {properties} ! identity ! fakesink")
              for properties in ("", " max-size-buffers=2")]
-    work, reach = "pinnedqueue ! cudamemguard, empty batches, above queue ! identity", Reach("≤", 3, " µs")
+    work = "pinnedqueue ! cudamemguard, empty batches, above queue ! identity"
+    reach = Reach("≤", 3, " µs")
     results = contest([ours] + peers, bench.rounds)
     for peer in peers:
         if "ours" not in results or peer.name not in results:
@@ -340,7 +348,8 @@ def overhead(bench):
 
 
 def guard_cost(bench):
-    work, reach = "cudamemguard on a driver that answers at once, above identity", Reach("≤", 5, " µs")
+    work = "cudamemguard on a driver that answers at once, above identity"
+    reach = Reach("≤", 5, " µs")
     driver = os.path.join(bench.build, "tests/fakecuda/libcuda.so.1")
     try:
         costs = contest_within([bench.program("guard-cost")], bench.rounds,
