@@ -327,7 +327,7 @@ def fill_row(bench, work, line, peer, peer_line, field, reach):
 
 def overhead(bench):
     """What the elements themselves cost a batch"""
-    n = bench.size(200000, 1000000)
+    n = bench.size(50000, 500000)
     source = f"fakesrc num-buffers={n} sizetype=empty !"
     ours = bench.pipeline("ours", f"{source} {ELEMENTS_AFTER_BATCH}")
     peers = [bench.pipeline(f"queue{properties} ! identity",
