@@ -219,6 +219,9 @@ def tokenising(bench):
                       [b / a for a, b in zip(ours, costs[peer])], bound)
 
 
+SORTING = "FASTA sorted by length"
+
+
 def sorting(bench):
     """A FASTA file sorted by length"""
     n = bench.size(200000, PROTEINS)
@@ -229,31 +232,39 @@ def sorting(bench):
                                f"src.location={path}", f"sink.location={mine}"])
     peer = Contestant("seqkit sort -l -j 2",
                       ["seqkit", "sort", "-l", "-j", "2", "-w", "60", "-o", theirs, path])
-    work = "FASTA sorted by length"
     results = contest([ours, peer], 5)
-    if "ours" not in results or peer.name not in results:
-        yield Row(work, FAILED if ours.failure else "–", peer.name, None, Reach("≥", 15),
-                  reason=ours.failure or peer.failure)
-        remove((mine, theirs))
-        return
-    a, b = results["ours"], results[peer.name]
-    yield Row(work, rate(a, n, "M records"), f"{peer.name} {rate(b, n, 'M records')}",
-              [y.wall / x.wall for x, y in zip(a, b)], Reach("≥", 15))
-    yield Row(f"{work}: peak memory", spread([x.rss / MB for x in a], " MB"),
-              f"{peer.name} {spread([y.rss / MB for y in b], ' MB')}",
-              [x.rss / y.rss for x, y in zip(a, b)], Reach("≤", 0.25))
-    yield same_records(bench, work, path, mine, theirs, peer.name)
+    yield from sorting_rows(n, ours, peer, results)
+    yield same_records(bench, path, mine, theirs, ours, peer)
     remove((mine, theirs))
 
 
-def same_records(bench, work, path, mine, theirs, peer):
-    if not os.path.exists(bench.peer("kseq-digest")):
-        return Row(f"{work}: same records", "–", peer, None, reason="no kseq-digest")
-    digests = [subprocess.run([bench.peer("kseq-digest"), file], stdout=subprocess.PIPE, text=True,
+def sorting_rows(n, ours, peer, results):
+    mine, theirs = results.get(ours.name), results.get(peer.name)
+
+    def row(what, reach, show, ratio):
+        return Row(SORTING + what, show(mine) if mine else FAILED,
+                   f"{peer.name} {show(theirs)}" if theirs else peer.name,
+                   [ratio(x, y) for x, y in zip(mine, theirs)] if mine and theirs else None,
+                   reach, reason=ours.failure or peer.failure)
+
+    yield row("", Reach("≥", 15), lambda runs: rate(runs, n, "M records"),
+              lambda x, y: y.wall / x.wall)
+    yield row(": peak memory", Reach("≤", 0.25),
+              lambda runs: spread([run.rss / MB for run in runs], " MB"),
+              lambda x, y: x.rss / y.rss)
+
+
+def same_records(bench, path, mine, theirs, ours, peer):
+    """Ours against the input and against what the peer made of it"""
+    work, reach = f"{SORTING}: same records", Reach("≥", 1, " (1 = the same)")
+    digest = Contestant("digest", [bench.peer("kseq-digest")])
+    reason = ours.failure or peer.failure or digest.failure
+    if reason:
+        return Row(work, FAILED if ours.failure else "–", peer.name, None, reach, reason=reason)
+    digests = [subprocess.run(digest.command + [file], stdout=subprocess.PIPE, text=True,
                               check=False).stdout.strip() for file in (path, mine, theirs)]
     same = digests[1] == digests[2] and digests[0].split(",")[:2] == digests[1].split(",")[:2]
-    return Row(f"{work}: same records", digests[1], digests[2], [float(same)],
-               Reach("≥", 1, " (1 = the same)"))
+    return Row(work, digests[1], digests[2], [float(same)], reach)
 
 
 def spilling(bench):
