@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs programs in turn, round by round: what the machine does meanwhile meets all of them."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+
+class Failed(Exception):
+    """A contestant that can't be run, and why."""
+
+
+class Contestant:
+    """A program to measure. `output`: where its standard output goes; None reads it as JSON."""
+
+    def __init__(self, name, command, output=os.devnull, env=None):
+        self.name = name
+        self.command = command
+        self.output = output
+        self.env = env
+        self.failure = None
+        if shutil.which(command[0]) is None:
+            self.failure = f"no {os.path.basename(command[0])}"
+
+
+class Result:
+    """One run: `wall` seconds of the whole process, `rss` its peak in bytes, `facts` its JSON."""
+
+    def __init__(self, wall, rss, facts):
+        self.wall = wall
+        self.rss = rss
+        self.facts = facts
+
+    @property
+    def playing(self):
+        """Seconds from PLAYING to EOS, without the start of the process"""
+        return self.facts["playing"]
+
+
+def run_once(contestant):
+    env = {**os.environ, **(contestant.env or {})}
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as captured:
+        output = open(contestant.output, "wb") if contestant.output else captured
+        try:
+            started = time.monotonic()
+            process = subprocess.Popen(contestant.command, stdin=subprocess.DEVNULL, stdout=output,
+                                       stderr=errors, env=env)
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = time.monotonic() - started
+        finally:
+            if output is not captured:
+                output.close()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            errors.seek(0)
+            lines = errors.read().decode(errors="replace").strip().splitlines()
+            raise Failed(f"exit status {process.returncode}: {lines[-1] if lines else ''}"[:120])
+        captured.seek(0)
+        text = captured.read().decode(errors="replace")
+    try:
+        facts = json.loads(text) if text.startswith("{") else {}
+    except ValueError:
+        facts = {}
+    return Result(wall, usage.ru_maxrss * 1024, facts)
+
+
+def contest(contestants, rounds):
+    """One run of each to warm up, then `rounds` of all, every other one in the opposite order.
+    Returns {name: [Result of each round]}, without those that failed: `failure` says why."""
+    results = {}
+    for contestant in contestants:
+        if contestant.failure is None:
+            try:
+                run_once(contestant)
+                results[contestant.name] = [None] * rounds
+            except Failed as failed:
+                contestant.failure = str(failed)
+    for number in range(rounds):
+        for contestant in contestants if number % 2 == 0 else reversed(contestants):
+            if contestant.failure is None:
+                try:
+                    results[contestant.name][number] = run_once(contestant)
+                except Failed as failed:
+                    contestant.failure = str(failed)
+                    del results[contestant.name]
+    return results
+
+
+def contest_within(command, rounds, env=None):
+    """The same for a program that does the rounds itself: it prints a line of names, then a line of
+    numbers for each round. Returns {name: [number of each round]}."""
+    done = subprocess.run(command + [str(rounds)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env={**os.environ, **(env or {})}, text=True, check=False)
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        raise Failed(f"exit status {done.returncode}: {lines[-1] if lines else ''}"[:120])
+    names, *rows = [line.split() for line in done.stdout.splitlines()]
+    return {name: [float(row[i]) for row in rows] for i, name in enumerate(names)}
