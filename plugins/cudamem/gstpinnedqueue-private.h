@@ -3,6 +3,7 @@
 
 #include "gstpinnedqueue.h"
 #include "prefetch.h"
+#include "signal.h"
 #include "transfer.h"
 
 G_BEGIN_DECLS
@@ -35,9 +36,9 @@ struct _GstPinnedQueue
   /* Guards everything below. Taken inside the sink pad's stream lock (upstream) and the source
    * pad's (the task); nothing is pushed, asked or posted while it is held. */
   GMutex lock;
-  GCond item_added;             /* the task waits for it */
-  GCond item_removed;           /* upstream's push waits for it */
-  GCond query_done;             /* upstream's serialized query waits for it */
+  SeqSignal item_added;             /* the task waits for it */
+  SeqSignal item_removed;           /* upstream's push waits for it */
+  SeqSignal query_done;             /* upstream's serialized query waits for it */
   Prefetch prefetch;
   GstFlowReturn flow;           /* what upstream is told; OK = the task runs */
   gboolean eos;                 /* EOS came in: refuse what follows, until a new stream starts */

@@ -36,6 +36,10 @@ GST_DEBUG_CATEGORY (gst_seq_batch_debug);
 /* batches on their way for each thread: one that it works on and one that waits for it */
 #define JOBS_PER_THREAD 2
 
+/* bytes of a batch of letters from which on it takes longer to write than to hand to another thread,
+ * and to get the memory back from that thread's cache */
+#define LEAST_HANDED_OVER ((gsize) 2 << 20)
+
 /* rows after which batches are made while a block is still being read */
 #define ROWS_PER_PUSH 16384
 
@@ -231,7 +235,8 @@ finish_job (GstSeqBatch * self, GstFlowReturn ret)
 {
   GstSeqBatchJob *job = g_queue_pop_head (&self->jobs);
 
-  seq_workers_wait (self->workers, &job->job);
+  if (!job->written)
+    seq_workers_wait (self->workers, &job->job);
   if (ret == GST_FLOW_OK && !check_job (self, job))
     ret = GST_FLOW_ERROR;
   if (ret == GST_FLOW_OK) {
@@ -244,8 +249,18 @@ finish_job (GstSeqBatch * self, GstFlowReturn ret)
   return ret;
 }
 
+/* Is the batch written before another thread would have begun? Only where nobody said how many
+ * threads there should be. */
+static gboolean
+is_written_at_once (GstSeqBatch * self, const GstSeqBatchJob * job)
+{
+  return self->active.workers < 0 && seq_tokenizer_is_fixed_rate (self->tokenizer)
+      && gst_seq_batch_job_size (job) < LEAST_HANDED_OVER;
+}
+
+/* Sets *written where the batch can be pushed at once. */
 static GstFlowReturn
-start_job (GstSeqBatch * self, const SeqPlannedBatch * batch)
+start_job (GstSeqBatch * self, const SeqPlannedBatch * batch, gboolean * written)
 {
   GstFlowReturn ret = GST_FLOW_OK;
   GstSeqBatchJob *job = NULL;
@@ -270,7 +285,11 @@ start_job (GstSeqBatch * self, const SeqPlannedBatch * batch)
     return ret;
   job->number = self->next_number++;
   g_queue_push_tail (&self->jobs, job);
-  seq_workers_add (self->workers, &job->job);
+  job->written = *written = is_written_at_once (self, job);
+  if (job->written)
+    gst_seq_batch_job_write (job);
+  else
+    seq_workers_add (self->workers, &job->job);
   return GST_FLOW_OK;
 }
 
@@ -303,6 +322,7 @@ static GstFlowReturn
 take_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
 {
   GstFlowReturn ret = GST_FLOW_OK;
+  gboolean written = FALSE;
 
   if (gst_pad_check_reconfigure (self->srcpad) || !self->caps) {
     ret = finish_jobs (self, ret);      /* they go with the caps so far */
@@ -314,10 +334,10 @@ take_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
   if (ret == GST_FLOW_OK && self->jobs.length >= self->max_jobs)
     ret = finish_job (self, ret);
   if (ret == GST_FLOW_OK)
-    ret = start_job (self, batch);
+    ret = start_job (self, batch, &written);
   for (guint i = 0; ret != GST_FLOW_OK && i < batch->n_rows; i++)
     release_row (&batch->rows[i], NULL);
-  return ret;
+  return written ? finish_jobs (self, ret) : ret;
 }
 
 static void

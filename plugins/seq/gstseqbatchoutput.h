@@ -84,6 +84,7 @@ typedef struct
   guint64 number;
   guint64 tokens;
   guint32 longest;
+  gboolean written;             /* by the streaming thread itself */
   SeqBatchTarget target;
   SeqBatchResult result;
   GBytes *table;                /* of the meta; made by the worker, NULL if it can't be */
@@ -112,6 +113,13 @@ GstBuffer *gst_seq_batch_job_finish (GstSeqBatchJob * job);
 
 /* Releases its rows' blocks, too. */
 void gst_seq_batch_job_free (GstSeqBatchJob * job);
+
+/* Bytes of all tensors */
+static inline gsize
+gst_seq_batch_job_size (const GstSeqBatchJob * job)
+{
+  return job->offsets[job->n_tensors - 1] + job->sizes[job->n_tensors - 1];
+}
 
 static inline guint64
 gst_seq_batch_job_slots (const GstSeqBatchJob * job)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "signal.h"
+
+/* looks before it sleeps: some microseconds, about what sleeping costs */
+#define LOOKS 400
+
+void
+seq_signal_init (SeqSignal * self)
+{
+  *self = (SeqSignal) { .n_sleeping = 0 };
+  g_cond_init (&self->cond);
+}
+
+void
+seq_signal_clear (SeqSignal * self)
+{
+  g_cond_clear (&self->cond);
+}
+
+/* Lets the other thread of the same core go first, and the loop end at once when it is over. */
+static inline void
+relax (void)
+{
+#if defined (__x86_64__) || defined (__i386__)
+  __builtin_ia32_pause ();
+#elif defined (__aarch64__)
+  __asm__ volatile ("yield");
+#endif
+}
+
+static guint
+n_looks (void)
+{
+  static gsize looks = 0;
+
+  if (g_once_init_enter (&looks))
+    g_once_init_leave (&looks, g_get_num_processors () > 1 ? LOOKS : 1);
+  return looks;
+}
+
+void
+seq_signal_wait (SeqSignal * self, GMutex * lock)
+{
+  gint seen = g_atomic_int_get (&self->n_raised);
+  guint looks = n_looks ();
+
+  if (looks > 1) {
+    g_mutex_unlock (lock);
+    while (--looks > 0 && g_atomic_int_get (&self->n_raised) == seen)
+      relax ();
+    g_mutex_lock (lock);
+  }
+  if (g_atomic_int_get (&self->n_raised) != seen)
+    return;
+  self->n_sleeping++;
+  g_cond_wait (&self->cond, lock);
+  self->n_sleeping--;
+}
+
+void
+seq_signal_raise (SeqSignal * self)
+{
+  g_atomic_int_inc (&self->n_raised);
+  if (self->n_sleeping > 0)
+    g_cond_signal (&self->cond);
+}
+
+void
+seq_signal_raise_all (SeqSignal * self)
+{
+  g_atomic_int_inc (&self->n_raised);
+  if (self->n_sleeping > 0)
+    g_cond_broadcast (&self->cond);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* A condition variable for hand-offs between threads that are often a matter of microseconds, which
+ * is what falling asleep and being woken costs on its own. Who waits looks for some microseconds
+ * whether it was raised, and sleeps only then; who raises it calls the kernel only if somebody
+ * sleeps. (GCond calls it each time.) On one processor nobody looks, because nobody else could work
+ * meanwhile.
+ *
+ * As with GCond, a wait may end without reason: wait in a loop that looks at what is waited for. */
+typedef struct
+{
+  /*< private >*/
+  GCond cond;
+  guint n_sleeping;             /* under the lock that goes with it */
+  gint n_raised;                /* atomic */
+} SeqSignal;
+
+void seq_signal_init (SeqSignal * self);
+void seq_signal_clear (SeqSignal * self);
+
+/* Gives `lock` up while it waits. */
+void seq_signal_wait (SeqSignal * self, GMutex * lock);
+
+/* With the lock held: wakes one of those who sleep, or all. */
+void seq_signal_raise (SeqSignal * self);
+void seq_signal_raise_all (SeqSignal * self);
+
+G_END_DECLS
