@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "workers.h"
 
-#include "signal.h"
+#include "wakeup.h"
 
 enum
 {
@@ -17,7 +17,7 @@ struct _SeqWorkers
   gpointer data;
 
   GMutex lock;
-  SeqSignal added, done;
+  SeqWakeup added, done;
   GQueue queue;                 /* of SeqJob, through their links; state QUEUED */
   gboolean stop;
   guint n_threads;
@@ -47,9 +47,9 @@ worker_thread (gpointer data)
 
     if (job) {
       run_job (self, job);
-      seq_signal_raise (&self->done);
+      seq_wakeup_raise (&self->done);
     } else {
-      seq_signal_wait (&self->added, &self->lock);
+      seq_wakeup_wait (&self->added, &self->lock);
     }
   }
   g_mutex_unlock (&self->lock);
@@ -64,8 +64,8 @@ seq_workers_new (guint n_threads, SeqJobFunc func, gpointer data)
   self->func = func;
   self->data = data;
   g_mutex_init (&self->lock);
-  seq_signal_init (&self->added);
-  seq_signal_init (&self->done);
+  seq_wakeup_init (&self->added);
+  seq_wakeup_init (&self->done);
   g_queue_init (&self->queue);
   self->threads = g_new0 (GThread *, n_threads);
   for (guint i = 0; i < n_threads; i++) {
@@ -85,13 +85,13 @@ seq_workers_free (SeqWorkers * self)
 
   g_mutex_lock (&self->lock);
   self->stop = TRUE;
-  seq_signal_raise_all (&self->added);
+  seq_wakeup_raise_all (&self->added);
   g_mutex_unlock (&self->lock);
   for (guint i = 0; i < self->n_threads; i++)
     g_thread_join (self->threads[i]);
   g_free (self->threads);
-  seq_signal_clear (&self->done);
-  seq_signal_clear (&self->added);
+  seq_wakeup_clear (&self->done);
+  seq_wakeup_clear (&self->added);
   g_mutex_clear (&self->lock);
   g_free (self);
 }
@@ -103,7 +103,7 @@ seq_workers_add (SeqWorkers * self, SeqJob * job)
   job->state = JOB_QUEUED;
   job->link = (GList) { .data = job };
   g_queue_push_tail_link (&self->queue, &job->link);
-  seq_signal_raise (&self->added);
+  seq_wakeup_raise (&self->added);
   g_mutex_unlock (&self->lock);
 }
 
@@ -115,7 +115,7 @@ seq_workers_wait (SeqWorkers * self, SeqJob * job)
     if (job->state == JOB_QUEUED)
       run_job (self, job);
     else
-      seq_signal_wait (&self->done, &self->lock);
+      seq_wakeup_wait (&self->done, &self->lock);
   }
   g_mutex_unlock (&self->lock);
 }

@@ -3,7 +3,7 @@
 
 #include "gstpinnedqueue.h"
 #include "prefetch.h"
-#include "signal.h"
+#include "wakeup.h"
 #include "transfer.h"
 
 G_BEGIN_DECLS
@@ -36,9 +36,9 @@ struct _GstPinnedQueue
   /* Guards everything below. Taken inside the sink pad's stream lock (upstream) and the source
    * pad's (the task); nothing is pushed, asked or posted while it is held. */
   GMutex lock;
-  SeqSignal item_added;             /* the task waits for it */
-  SeqSignal item_removed;           /* upstream's push waits for it */
-  SeqSignal query_done;             /* upstream's serialized query waits for it */
+  SeqWakeup item_added;         /* the task waits for it */
+  SeqWakeup item_removed;       /* upstream's push waits for it */
+  SeqWakeup query_done;         /* upstream's serialized query waits for it */
   Prefetch prefetch;
   GstFlowReturn flow;           /* what upstream is told; OK = the task runs */
   gboolean eos;                 /* EOS came in: refuse what follows, until a new stream starts */

@@ -164,7 +164,7 @@ gst_pinned_queue_set_property (GObject * object, guint id, const GValue * value,
         self->prefetch.max_buffers = g_value_get_uint (value);
       else
         self->prefetch.max_bytes = g_value_get_uint64 (value);
-      seq_signal_raise (&self->item_removed);
+      seq_wakeup_raise (&self->item_removed);
       g_mutex_unlock (&self->lock);
       break;
     default:
@@ -243,9 +243,9 @@ gst_pinned_queue_finalize (GObject * object)
   prefetch_clear (&self->prefetch);
   transfer_finalize (&self->transfer);
   g_mutex_clear (&self->lock);
-  seq_signal_clear (&self->item_added);
-  seq_signal_clear (&self->item_removed);
-  seq_signal_clear (&self->query_done);
+  seq_wakeup_clear (&self->item_added);
+  seq_wakeup_clear (&self->item_removed);
+  seq_wakeup_clear (&self->query_done);
   G_OBJECT_CLASS (gst_pinned_queue_parent_class)->finalize (object);
 }
 
@@ -314,9 +314,9 @@ static void
 gst_pinned_queue_init (GstPinnedQueue * self)
 {
   g_mutex_init (&self->lock);
-  seq_signal_init (&self->item_added);
-  seq_signal_init (&self->item_removed);
-  seq_signal_init (&self->query_done);
+  seq_wakeup_init (&self->item_added);
+  seq_wakeup_init (&self->item_removed);
+  seq_wakeup_init (&self->query_done);
   prefetch_init (&self->prefetch);
   transfer_init (&self->transfer, GST_ELEMENT (self));
   self->prefetch.max_buffers = DEFAULT_PREFETCH_FACTOR;

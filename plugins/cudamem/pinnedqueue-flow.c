@@ -14,9 +14,9 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src", GST_P
 static void
 wake_all_locked (GstPinnedQueue * self)
 {
-  seq_signal_raise (&self->item_added);
-  seq_signal_raise (&self->item_removed);
-  seq_signal_raise (&self->query_done);
+  seq_wakeup_raise (&self->item_added);
+  seq_wakeup_raise (&self->item_removed);
+  seq_wakeup_raise (&self->query_done);
 }
 
 static gboolean
@@ -37,7 +37,7 @@ wait_for_room_locked (GstPinnedQueue * self, guint64 bytes)
       && !prefetch_has_room (&self->prefetch, bytes)) {
     if (start == GST_CLOCK_TIME_NONE)
       start = gst_util_get_timestamp ();
-    seq_signal_wait (&self->item_removed, &self->lock);
+    seq_wakeup_wait (&self->item_removed, &self->lock);
   }
   if (start != GST_CLOCK_TIME_NONE)
     prefetch_add_full (&self->prefetch, gst_util_get_timestamp () - start);
@@ -56,7 +56,7 @@ take_object (GstPinnedQueue * self, GstMiniObject * object, gsize bytes)
   flow = wait_for_room_locked (self, bytes);
   if (flow == GST_FLOW_OK) {
     prefetch_push (&self->prefetch, object, bytes);
-    seq_signal_raise (&self->item_added);
+    seq_wakeup_raise (&self->item_added);
   }
   g_mutex_unlock (&self->lock);
 
@@ -229,7 +229,7 @@ answer_query_locked (GstPinnedQueue * self, PrefetchQuery * query)
   g_mutex_lock (&self->lock);
   query->result = result;
   query->done = TRUE;
-  seq_signal_raise (&self->query_done);
+  seq_wakeup_raise (&self->query_done);
 }
 
 /* Hands one item to downstream. Returns the flow to go on with. */
@@ -268,7 +268,7 @@ wait_for_item_locked (GstPinnedQueue * self, PrefetchItem * item)
   if (self->flow == GST_FLOW_OK && gst_queue_array_is_empty (self->prefetch.items)) {
     start = gst_util_get_timestamp ();
     while (self->flow == GST_FLOW_OK && gst_queue_array_is_empty (self->prefetch.items))
-      seq_signal_wait (&self->item_added, &self->lock);
+      seq_wakeup_wait (&self->item_added, &self->lock);
     prefetch_add_starved (&self->prefetch, gst_util_get_timestamp () - start);
   }
   return self->flow == GST_FLOW_OK && prefetch_pop (&self->prefetch, item);
@@ -302,7 +302,7 @@ gst_pinned_queue_loop (GstPad * pad)
   g_mutex_lock (&self->lock);
   if (wait_for_item_locked (self, &item)) {
     /* room is made when the item leaves, not when downstream is done with it */
-    seq_signal_raise (&self->item_removed);
+    seq_wakeup_raise (&self->item_removed);
     self->flow = push_item_locked (self, &item);
   }
   flow = self->flow;
@@ -405,7 +405,7 @@ take_serialized_event (GstPinnedQueue * self, GstEvent * event)
     else if (GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT)
       self->refused = FALSE;
     prefetch_push (&self->prefetch, GST_MINI_OBJECT_CAST (event), 0);
-    seq_signal_raise (&self->item_added);
+    seq_wakeup_raise (&self->item_added);
   }
   g_mutex_unlock (&self->lock);
 
@@ -466,9 +466,9 @@ ask_downstream (GstPinnedQueue * self, GstQuery * query)
   g_mutex_lock (&self->lock);
   if (self->flow == GST_FLOW_OK) {
     prefetch_push_query (&self->prefetch, &waiting);
-    seq_signal_raise (&self->item_added);
+    seq_wakeup_raise (&self->item_added);
     while (!waiting.done)
-      seq_signal_wait (&self->query_done, &self->lock);
+      seq_wakeup_wait (&self->query_done, &self->lock);
   }
   g_mutex_unlock (&self->lock);
   return waiting.result;

@@ -18,16 +18,16 @@ typedef struct
   GCond cond;
   guint n_sleeping;             /* under the lock that goes with it */
   gint n_raised;                /* atomic */
-} SeqSignal;
+} SeqWakeup;
 
-void seq_signal_init (SeqSignal * self);
-void seq_signal_clear (SeqSignal * self);
+void seq_wakeup_init (SeqWakeup * self);
+void seq_wakeup_clear (SeqWakeup * self);
 
 /* Gives `lock` up while it waits. */
-void seq_signal_wait (SeqSignal * self, GMutex * lock);
+void seq_wakeup_wait (SeqWakeup * self, GMutex * lock);
 
 /* With the lock held: wakes one of those who sleep, or all. */
-void seq_signal_raise (SeqSignal * self);
-void seq_signal_raise_all (SeqSignal * self);
+void seq_wakeup_raise (SeqWakeup * self);
+void seq_wakeup_raise_all (SeqWakeup * self);
 
 G_END_DECLS

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "signal.h"
+#include "wakeup.h"
 
 /* looks before it sleeps: some microseconds, about what sleeping costs */
 #define LOOKS 400
 
 void
-seq_signal_init (SeqSignal * self)
+seq_wakeup_init (SeqWakeup * self)
 {
-  *self = (SeqSignal) { .n_sleeping = 0 };
+  *self = (SeqWakeup) { .n_sleeping = 0 };
   g_cond_init (&self->cond);
 }
 
 void
-seq_signal_clear (SeqSignal * self)
+seq_wakeup_clear (SeqWakeup * self)
 {
   g_cond_clear (&self->cond);
 }
@@ -39,7 +39,7 @@ n_looks (void)
 }
 
 void
-seq_signal_wait (SeqSignal * self, GMutex * lock)
+seq_wakeup_wait (SeqWakeup * self, GMutex * lock)
 {
   gint seen = g_atomic_int_get (&self->n_raised);
   guint looks = n_looks ();
@@ -58,7 +58,7 @@ seq_signal_wait (SeqSignal * self, GMutex * lock)
 }
 
 void
-seq_signal_raise (SeqSignal * self)
+seq_wakeup_raise (SeqWakeup * self)
 {
   g_atomic_int_inc (&self->n_raised);
   if (self->n_sleeping > 0)
@@ -66,7 +66,7 @@ seq_signal_raise (SeqSignal * self)
 }
 
 void
-seq_signal_raise_all (SeqSignal * self)
+seq_wakeup_raise_all (SeqWakeup * self)
 {
   g_atomic_int_inc (&self->n_raised);
   if (self->n_sleeping > 0)
