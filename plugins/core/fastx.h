@@ -95,7 +95,7 @@ guint64 seq_fastx_get_stop (SeqFastx * self);
 
 /* Parses a piece of a file. At most 2 blocks become ready for each SEQ_FASTX_PIECE bytes pushed,
  * so pushing pieces of that size bounds what is held. */
-#define SEQ_FASTX_PIECE ((gsize) 256 << 10)
+#define SEQ_FASTX_PIECE ((gsize) 64 << 10)
 gboolean seq_fastx_push (SeqFastx * self, const guint8 * data, gsize size, GError ** error);
 
 /* Ends the current file: its last record is completed, or found to be cut. The next push starts

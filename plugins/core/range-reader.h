@@ -21,8 +21,9 @@ G_BEGIN_DECLS
 
 typedef struct _SeqRangeReader SeqRangeReader;
 
-/* bytes of a range: they fill a block of the default size */
-#define SEQ_RANGE_SIZE ((gsize) 7 << 19)
+/* bytes of a range: without line breaks, and with the last record that goes past its end, they fill a
+ * block of the default size */
+#define SEQ_RANGE_SIZE (((gsize) 4 << 20) - 2 * SEQ_FASTX_PIECE)
 
 typedef enum
 {
