@@ -152,8 +152,8 @@ static gchar *
 sorted_checksum (const gchar * file, const gchar * properties, guint64 * runs)
 {
   g_autofree gchar *path = g_build_filename (g_getenv ("GST_SEQ_TEST_DATA"), file, NULL);
-  g_autofree gchar *line = g_strdup_printf ("seqsrc location=\"%s\" blocksize=256 ! seqsort name=sort "
-      "%s ! seqenc ! fakesink name=sink signal-handoffs=true", path, properties);
+  g_autofree gchar *line = g_strdup_printf ("seqsrc location=\"%s\" blocksize=256 ! "
+      "seqsort name=sort %s ! seqenc ! fakesink name=sink signal-handoffs=true", path, properties);
   g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_MD5);
   GError *error = NULL;
   GstElement *pipeline = gst_parse_launch (line, &error), *sink, *sort;
