@@ -11,6 +11,10 @@
 /* bytes of one read: small enough to stay in the cache until they are parsed */
 #define PIECE SEQ_FASTX_PIECE
 
+/* Bytes in which a start is looked for: a guess in FASTQ has to see a whole record, and long reads are
+ * long. */
+#define LOOK ((gsize) 512 << 10)
+
 /* ranges on their way for each thread: one that it works on and one that waits for it */
 #define RANGES_PER_THREAD 2
 
@@ -24,7 +28,7 @@ typedef struct
 {
   SeqJob job;
   SeqRangeReader *reader;
-  guint8 *buffer;               /* of a piece */
+  guint8 *buffer;               /* of LOOK bytes */
   guint64 begin, end;           /* of the range */
   guint64 start;                /* of its first record; `end` where none begins */
   guint64 stop;                 /* behind its last record */
@@ -117,17 +121,21 @@ find_start (Range * range)
 {
   SeqRangeReader *self = range->reader;
   guint64 at = range->begin;
-  guint8 before = '\n';         /* the file begins with a line */
+  guint8 before;
+  gsize look = self->config.format == SEQ_FORMAT_FASTQ ? LOOK : PIECE;
   const guint8 *data = range->buffer, *record;
-  gssize n = 1, some;
+  gssize n, some;
 
   range->start = range->end;
-  if (at > 0)
-    n = read_at (self, &before, 1, at - 1);
+  if (at == 0) {
+    range->start = 0;           /* no guess */
+    return TRUE;
+  }
+  n = read_at (self, &before, 1, at - 1);
   if (n < 0)
     return FALSE;
   for (; at < range->end && n > 0; at += some) {
-    n = read_at (self, range->buffer, PIECE, at);
+    n = read_at (self, range->buffer, look, at);
     if (n < 0)
       return FALSE;
     some = MIN ((guint64) n, range->end - at);
@@ -248,7 +256,7 @@ seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id, g
   self->ranges = g_new0 (Range, self->n_ranges);
   for (guint i = 0; i < self->n_ranges; i++) {
     self->ranges[i].reader = self;
-    self->ranges[i].buffer = g_malloc (PIECE);
+    self->ranges[i].buffer = g_malloc (LOOK);
     g_queue_init (&self->ranges[i].blocks);
   }
   self->workers = seq_workers_new (n_threads, range_func, NULL);

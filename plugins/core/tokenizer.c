@@ -560,3 +560,9 @@ seq_tokenizer_is_fixed_rate (const SeqTokenizer *tokenizer)
 {
   return tokenizer->fixed_rate;
 }
+
+gboolean
+seq_tokenizer_is_narrow (const SeqTokenizer *tokenizer)
+{
+  return tokenizer->narrow;
+}

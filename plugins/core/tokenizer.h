@@ -71,6 +71,8 @@ guint seq_tokenizer_get_max_id (const SeqTokenizer *tokenizer);
 /* Whether the number of tokens follows from the length alone, so that count, token position and the
  * start of a window cost nothing. */
 gboolean seq_tokenizer_is_fixed_rate (const SeqTokenizer *tokenizer);
+/* Whether tokens are single letters with ids of one byte, of which many are looked up at a time. */
+gboolean seq_tokenizer_is_narrow (const SeqTokenizer *tokenizer);
 
 /* The exact number of body tokens of `n` residues, without prefix and suffix. */
 gsize seq_tokenizer_count (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n);

@@ -254,7 +254,7 @@ finish_job (GstSeqBatch * self, GstFlowReturn ret)
 static gboolean
 is_written_at_once (GstSeqBatch * self, const GstSeqBatchJob * job)
 {
-  return self->active.workers < 0 && seq_tokenizer_is_fixed_rate (self->tokenizer)
+  return self->active.workers < 0 && seq_tokenizer_is_narrow (self->tokenizer)
       && gst_seq_batch_job_size (job) < LEAST_HANDED_OVER;
 }
 

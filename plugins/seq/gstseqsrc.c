@@ -59,7 +59,7 @@ struct _GstSeqSrc
   SeqFastxConfig config;
   guint n_threads;
   SeqRangeReader *ranges;       /* of a file that is parsed by several threads */
-  guint64 filtered;             /* by such readers */
+  guint64 filtered;             /* by such readers that are done */
   GError *error;                /* of a file; waits until the records before it are given out */
 
   /* read by queries and unlock() while the streaming thread works; object lock */
@@ -413,11 +413,14 @@ gst_seq_src_create (GstPushSrc * src, GstBuffer ** buffer)
   SeqFastxStats stats;
   SeqBlock *block;
   GstFlowReturn ret = next_block (self, &block);
+  guint64 bytes, next_id, filtered = 0;
 
   seq_fastx_get_stats (seq_reader_get_parser (self->reader), &stats);
+  if (self->ranges)
+    seq_range_reader_get_progress (self->ranges, &bytes, &next_id, &filtered);
   GST_OBJECT_LOCK (self);
   self->ended = ret == GST_FLOW_EOS;
-  self->counts.filtered = self->filtered + stats.filtered;
+  self->counts.filtered = self->filtered + filtered + stats.filtered;
   self->counts.bytes = self->done_bytes + self->file_bytes;
   GST_OBJECT_UNLOCK (self);
   if (ret != GST_FLOW_OK)

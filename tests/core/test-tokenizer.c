@@ -765,6 +765,27 @@ test_fill (void)
   g_assert_false (seq_dtype_fits (SEQ_DTYPE_INT16, 32768));
 }
 
+static void
+test_narrow (void)
+{
+  static const struct
+  {
+    const gchar *name;
+    gboolean narrow;
+  } models[] = {
+    {"esm2", TRUE}, {"protbert", TRUE}, {"hyena", TRUE}, {"bytes", TRUE}, {"dnabert3", FALSE},
+    {"dnabert6", FALSE}, {"nt6", FALSE},
+  };
+
+  for (guint m = 0; m < G_N_ELEMENTS (models); m++) {
+    g_autoptr (SeqTokenizer) tokenizer = seq_tokenizer_new (models[m].name,
+        SEQ_UNKNOWN_TOKEN, NULL);
+
+    g_assert_nonnull (tokenizer);
+    g_assert_cmpint (seq_tokenizer_is_narrow (tokenizer), ==, models[m].narrow);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -790,5 +811,6 @@ main (int argc, char **argv)
   g_test_add_func ("/tokenizer/vocab/limits", test_vocab_limits);
   g_test_add_func ("/tokenizer/not-found", test_not_found);
   g_test_add_func ("/tokenizer/fill", test_fill);
+  g_test_add_func ("/tokenizer/narrow", test_narrow);
   return g_test_run ();
 }
