@@ -10,10 +10,6 @@
  * are left to ISA-L (ISAL_GZIP_NO_HDR_VER compares both words of the trailer).
  */
 
-/* ISA-L keeps its window apart and copies 32 KiB of it at each call: a larger buffer costs cache
- * misses, a smaller one more such copies. */
-#define OUT_SIZE (256 * 1024)
-
 /* ISA-L counts in 32 bits. */
 #define MAX_IN (1u << 30)
 
@@ -33,7 +29,7 @@ typedef enum
 struct _SeqInflateGzip
 {
   struct inflate_state state;
-  guint8 *out;
+  guint8 *out;                  /* the caller's, during a call */
   gsize out_size;
   gboolean more;                /* the last call filled the buffer: ISA-L may hold more output */
 
@@ -54,7 +50,6 @@ seq_inflate_gzip_new (void)
 {
   SeqInflateGzip *self = g_new0 (SeqInflateGzip, 1);
 
-  self->out = g_malloc (OUT_SIZE);
   isal_inflate_init (&self->state);
   return self;
 }
@@ -65,7 +60,6 @@ seq_inflate_gzip_free (SeqInflateGzip * self)
   if (self == NULL)
     return;
   g_clear_error (&self->pending);
-  g_free (self->out);
   g_free (self);
 }
 
@@ -227,7 +221,7 @@ gzip_body (SeqInflateGzip * self, SeqInflateInput * in)
 {
   struct inflate_state *state = &self->state;
   guint32 avail_in = (guint32) MIN (in->size, MAX_IN);
-  guint32 avail_out = (guint32) (OUT_SIZE - self->out_size);
+  guint32 avail_out = (guint32) (SEQ_INFLATE_OUT_SIZE - self->out_size);
   int ret;
 
   state->next_in = (guint8 *) in->data;
@@ -255,13 +249,15 @@ gzip_body (SeqInflateGzip * self, SeqInflateInput * in)
 }
 
 SeqInflateStatus
-seq_inflate_gzip_next (SeqInflateGzip * self, SeqInflateInput * in,
-    const guint8 ** data, gsize * size, GError ** error)
+seq_inflate_gzip_next (gpointer decoder, SeqInflateInput * in, guint8 * out, gsize * size,
+    GError ** error)
 {
+  SeqInflateGzip *self = decoder;
   gboolean ok = self->pending == NULL;
 
+  self->out = out;
   self->out_size = 0;
-  while (ok && self->out_size < OUT_SIZE) {
+  while (ok && self->out_size < SEQ_INFLATE_OUT_SIZE) {
     if (in->size == 0 && !(self->stage == STAGE_BODY && self->more))
       break;
     if (self->stage == STAGE_BODY)
@@ -271,7 +267,6 @@ seq_inflate_gzip_next (SeqInflateGzip * self, SeqInflateInput * in,
   }
 
   if (self->out_size > 0) {
-    *data = self->out;
     *size = self->out_size;
     return SEQ_INFLATE_DATA;
   }

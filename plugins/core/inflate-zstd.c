@@ -10,13 +10,11 @@
  * header cannot ask for more than 128 MiB.
  */
 
-#define OUT_SIZE (256 * 1024)
 #define WINDOW_LOG_MAX 27
 
 struct _SeqInflateZstd
 {
   ZSTD_DStream *stream;
-  guint8 *out;
   gboolean more;                /* the last call filled the buffer: libzstd may hold more output */
   gboolean in_frame;
   guint64 n_frames;             /* complete ones */
@@ -32,7 +30,6 @@ seq_inflate_zstd_new (void)
   if (self->stream == NULL)
     g_error ("out of memory");
   ZSTD_DCtx_setParameter (self->stream, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
-  self->out = g_malloc (OUT_SIZE);
   return self;
 }
 
@@ -43,7 +40,6 @@ seq_inflate_zstd_free (SeqInflateZstd * self)
     return;
   ZSTD_freeDStream (self->stream);
   g_clear_error (&self->pending);
-  g_free (self->out);
   g_free (self);
 }
 
@@ -91,9 +87,9 @@ zstd_fail_with_result (SeqInflateZstd * self, gsize result, guint64 offset)
 
 /* Returns the number of bytes put into the buffer. */
 static gsize
-zstd_fill (SeqInflateZstd * self, SeqInflateInput * in)
+zstd_fill (SeqInflateZstd * self, SeqInflateInput * in, guint8 * buffer)
 {
-  ZSTD_outBuffer out = { self->out, OUT_SIZE, 0 };
+  ZSTD_outBuffer out = { buffer, SEQ_INFLATE_OUT_SIZE, 0 };
   gsize result;
 
   while (out.pos < out.size && (in->size > 0 || self->more)) {
@@ -114,15 +110,15 @@ zstd_fill (SeqInflateZstd * self, SeqInflateInput * in)
 }
 
 SeqInflateStatus
-seq_inflate_zstd_next (SeqInflateZstd * self, SeqInflateInput * in,
-    const guint8 ** data, gsize * size, GError ** error)
+seq_inflate_zstd_next (gpointer decoder, SeqInflateInput * in, guint8 * out, gsize * size,
+    GError ** error)
 {
+  SeqInflateZstd *self = decoder;
   gsize n = 0;
 
   if (self->pending == NULL)
-    n = zstd_fill (self, in);
+    n = zstd_fill (self, in, out);
   if (n > 0) {
-    *data = self->out;
     *size = n;
     return SEQ_INFLATE_DATA;
   }

@@ -20,7 +20,10 @@ struct _SeqInflate
   gboolean ended;
   GError *error;
 
+  gboolean streaming;           /* the gzip or zstd decoder belongs to `stream` */
+
   /* Made when first needed. */
+  SeqInflateStream *stream;
   SeqInflateGzip *gzip;
   SeqInflateBgzf *bgzf;
   SeqInflateZstd *zstd;
@@ -44,6 +47,7 @@ seq_inflate_free (SeqInflate * self)
 {
   if (self == NULL)
     return;
+  seq_inflate_stream_free (self->stream);
   seq_inflate_gzip_free (self->gzip);
   seq_inflate_bgzf_free (self->bgzf);
   seq_inflate_zstd_free (self->zstd);
@@ -52,9 +56,26 @@ seq_inflate_free (SeqInflate * self)
   g_free (self);
 }
 
+static void
+seq_inflate_need_stream (SeqInflate * self)
+{
+  if (self->stream == NULL)
+    self->stream = seq_inflate_stream_new (self->n_threads > 0);
+}
+
+void
+seq_inflate_set_thread (SeqInflate * self, guint64 from, gsize chunk_size)
+{
+  seq_inflate_need_stream (self);
+  seq_inflate_stream_set_thread (self->stream, from, chunk_size);
+}
+
 void
 seq_inflate_reset (SeqInflate * self)
 {
+  if (self->streaming)
+    seq_inflate_stream_end (self->stream);
+  self->streaming = FALSE;
   if (self->gzip != NULL)
     seq_inflate_gzip_reset (self->gzip);
   if (self->bgzf != NULL)
@@ -186,13 +207,25 @@ seq_inflate_next_plain (SeqInflateInput * in, const guint8 ** data, gsize * size
   return SEQ_INFLATE_DATA;
 }
 
+/* gzip and zstd */
+static SeqInflateStatus
+seq_inflate_decode_stream (SeqInflate * self, SeqInflateDecodeFunc func, gpointer decoder,
+    SeqInflateInput * in, const guint8 ** data, gsize * size)
+{
+  seq_inflate_need_stream (self);
+  if (!self->streaming)
+    seq_inflate_stream_begin (self->stream, func, decoder, in->offset);
+  self->streaming = TRUE;
+  return seq_inflate_stream_next (self->stream, in, data, size, &self->error);
+}
+
 static SeqInflateStatus
 seq_inflate_decode (SeqInflate * self, SeqInflateInput * in, const guint8 ** data, gsize * size)
 {
   if (self->compression == SEQ_COMPRESSION_GZIP || self->gzip_after_bgzf) {
     if (self->gzip == NULL)
       self->gzip = seq_inflate_gzip_new ();
-    return seq_inflate_gzip_next (self->gzip, in, data, size, &self->error);
+    return seq_inflate_decode_stream (self, seq_inflate_gzip_next, self->gzip, in, data, size);
   }
   if (self->compression == SEQ_COMPRESSION_BGZF) {
     if (self->bgzf == NULL)
@@ -202,7 +235,7 @@ seq_inflate_decode (SeqInflate * self, SeqInflateInput * in, const guint8 ** dat
   if (self->compression == SEQ_COMPRESSION_ZSTD) {
     if (self->zstd == NULL)
       self->zstd = seq_inflate_zstd_new ();
-    return seq_inflate_zstd_next (self->zstd, in, data, size, &self->error);
+    return seq_inflate_decode_stream (self, seq_inflate_zstd_next, self->zstd, in, data, size);
   }
   return seq_inflate_next_plain (in, data, size);
 }
@@ -292,6 +325,8 @@ seq_inflate_get_consumed (const SeqInflate * self)
 {
   if (self->compression == SEQ_COMPRESSION_BGZF && !self->gzip_after_bgzf && !self->ended)
     return self->bgzf != NULL ? seq_inflate_bgzf_get_delivered (self->bgzf) : 0;
+  if (self->streaming && !self->ended)
+    return seq_inflate_stream_get_delivered (self->stream);
   return self->carried.size > 0 ? self->carried.offset : self->in.offset;
 }
 

@@ -21,7 +21,7 @@ G_BEGIN_DECLS
  * with every streaming decompressor, bytes of a gzip member or zstd frame are handed out before its
  * checksum has been seen. BGZF blocks are checked first.
  *
- * An object belongs to one thread at a time. The threads that it starts for BGZF are its own.
+ * An object belongs to one thread at a time. The threads that it starts are its own.
  */
 
 typedef struct _SeqInflate SeqInflate;
@@ -80,7 +80,9 @@ GQuark seq_inflate_error_quark (void);
  * n_threads: worker threads for BGZF, at most 64; 0 = all work is done in the caller. With fewer
  * threads than processors the caller takes part of the work when it would otherwise wait, so that 1
  * already uses two cores. Threads and buffers (about 2 MiB for each of 2 * n_threads + 2 jobs)
- * appear with the first BGZF stream; the other kinds take under 0.5 MiB (zstd: plus its window).
+ * appear with the first BGZF stream. gzip and zstd can't be inflated by several threads; with 1 or
+ * more, one runs ahead of the caller in streams that are not small. They take under 2 MiB (zstd: plus
+ * its window).
  */
 SeqInflate *seq_inflate_new (guint n_threads);
 

@@ -82,9 +82,10 @@ gst_seq_parser_install_properties (GObjectClass * klass, guint first_id)
       g_param_spec_uint64 ("limit", "Limit", "End the stream after this many records (0 = no "
           "limit)", 0, G_MAXUINT64, 0, flags));
   g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_WORKERS,
-      g_param_spec_int ("workers", "Workers", "Threads that inflate BGZF input and, in seqsrc, "
-          "parse large files (-1 = by the number of processors, 0 = none: all in the "
-          "streaming thread). Records and their order do not depend on it", -1, 64, -1, flags));
+      g_param_spec_int ("workers", "Workers", "Threads that inflate BGZF input (one for gzip and "
+          "zstd, which inflates while records are parsed) and, in seqsrc, parse large files (-1 = by "
+          "the number of processors, 0 = none: all in the streaming thread). Records and their "
+          "order do not depend on it", -1, 64, -1, flags));
 }
 
 void
