@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "workers.h"
+
 /* Records lie at random in the input, so a plain loop would wait for memory at each. Table entries
  * are asked for by the chunk, the bytes some records ahead; the first lines of a record are
  * enough, then the processor sees the run by itself. */
@@ -15,6 +17,11 @@
 #define INDEX_SHIFT 6
 
 #define FIRST_ROOM 4096
+
+/* Bytes for which waking another thread pays; and threads, beside the caller's, that the memory can
+ * keep busy. */
+#define LEAST_SHARED ((gsize) 256 << 10)
+#define MAX_THREADS 3
 
 /* A part holds the records from `first` to `end` in order of arrival. */
 typedef struct
@@ -31,6 +38,17 @@ typedef struct
   GstSeqRecord record;
 } Source;
 
+/* A run of the planned records that one thread copies */
+typedef struct
+{
+  SeqJob job;
+  const Source *sources;
+  gsize n;
+  guint8 *out;
+  gsize fill;                   /* where in `out` it begins */
+  GstSeqRecord *table;
+} Copy;
+
 struct _SeqSortWindow
 {
   SeqSortKey *keys;
@@ -44,6 +62,11 @@ struct _SeqSortWindow
   Source *sources;              /* planned */
   gsize n_sources;
   gsize n_sources_room;
+  gsize size;                   /* bytes of the planned records */
+
+  SeqWorkers *workers;          /* made when first needed */
+  Copy copies[MAX_THREADS + 1];
+  guint n_copies;
 };
 
 SeqSortWindow *
@@ -53,6 +76,7 @@ seq_sort_window_new (void)
 
   self->parts = g_array_new (FALSE, FALSE, sizeof (Part));
   self->index = g_array_new (FALSE, FALSE, sizeof (guint32));
+  self->n_copies = MIN (g_get_num_processors (), MAX_THREADS + 1);
   return self;
 }
 
@@ -62,6 +86,7 @@ seq_sort_window_free (SeqSortWindow * self)
   seq_sort_window_clear (self, FALSE);
   g_array_unref (self->parts);
   g_array_unref (self->index);
+  g_clear_pointer (&self->workers, seq_workers_free);
   g_free (self);
 }
 
@@ -216,7 +241,7 @@ seq_sort_window_plan (SeqSortWindow * self, gsize max_bytes, gsize max_records, 
       break;
   }
   self->n_sources = count;
-  *block_size = bytes;
+  *block_size = self->size = bytes;
   return count;
 }
 
@@ -258,31 +283,61 @@ append_bytes (guint8 * out, gsize * fill, const guint8 * bytes, guint32 offset, 
   return at;
 }
 
+static void
+copy_func (SeqJob * job, gpointer data)
+{
+  const Copy *copy = (const Copy *) job;
+  const Source *sources = copy->sources;
+  gsize fill = copy->fill;
+
+  for (gsize i = 0; i < MIN (copy->n, RECORDS_AHEAD); i++)
+    prefetch_source (&sources[i]);
+  for (gsize i = 0; i < copy->n; i++) {
+    const guint8 *bytes = sources[i].part->part.bytes;
+    GstSeqRecord record = sources[i].record;
+
+    if (i + RECORDS_AHEAD < copy->n)
+      prefetch_source (&sources[i + RECORDS_AHEAD]);
+    record.name = append_bytes (copy->out, &fill, bytes, record.name, record.name_len);
+    record.seq = append_bytes (copy->out, &fill, bytes, record.seq, record.seq_len);
+    if (record.qual != GST_SEQ_NO_QUALITY)
+      record.qual = append_bytes (copy->out, &fill, bytes, record.qual, record.seq_len);
+    copy->table[i] = record;
+  }
+}
+
+/* Cuts the planned records into runs of about the same size. Returns how many. */
+static guint
+share_out (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
+{
+  gsize share = MAX (self->size / self->n_copies + 1, LEAST_SHARED), fill = 0;
+  guint n = 0;
+
+  for (gsize i = 0; i < self->n_sources; i++) {
+    if (n == 0 || fill >= n * share)
+      self->copies[n++] = (Copy) { .sources = &self->sources[i], .out = out, .fill = fill,
+        .table = table + i
+      };
+    self->copies[n - 1].n++;
+    fill += seq_record_size (&self->sources[i].record);
+  }
+  return n;
+}
+
 void
 seq_sort_window_copy (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
 {
-  const Source *sources = self->sources;
-  gsize n = self->n_sources, fill = 0;
+  guint n = share_out (self, out, table);
 
-  for (gsize i = 0; i < MIN (n, RECORDS_AHEAD); i++)
-    prefetch_source (&sources[i]);
-  for (gsize i = 0; i < n; i++) {
-    Part *part = sources[i].part;
-    const guint8 *bytes = part->part.bytes;
-    GstSeqRecord record = sources[i].record;
-
-    if (i + RECORDS_AHEAD < n)
-      prefetch_source (&sources[i + RECORDS_AHEAD]);
-    record.name = append_bytes (out, &fill, bytes, record.name, record.name_len);
-    record.seq = append_bytes (out, &fill, bytes, record.seq, record.seq_len);
-    if (record.qual != GST_SEQ_NO_QUALITY)
-      record.qual = append_bytes (out, &fill, bytes, record.qual, record.seq_len);
-    table[i] = record;
-    if (--part->left == 0)
-      release_part (self, part);
-  }
-  self->n_done += n;
-  self->n_sources = 0;
+  if (n > 1 && self->workers == NULL)
+    self->workers = seq_workers_new (self->n_copies - 1, copy_func, NULL);
+  for (guint i = 1; i < n; i++)
+    seq_workers_add (self->workers, &self->copies[i].job);
+  if (n > 0)
+    copy_func (&self->copies[0].job, NULL);
+  for (guint i = 1; i < n; i++)
+    seq_workers_wait (self->workers, &self->copies[i].job);
+  seq_sort_window_skip (self);
 }
 
 void
