@@ -7,6 +7,7 @@
 #include "gstseqloader.h"
 #include "gstseqsort.h"
 #include "gstseqsrc.h"
+#include "gstseqtranslate.h"
 #include "gstseqtypefind.h"
 
 static gboolean
@@ -18,6 +19,7 @@ plugin_init (GstPlugin * plugin)
   ret |= GST_ELEMENT_REGISTER (seqdec, plugin);
   ret |= GST_ELEMENT_REGISTER (seqenc, plugin);
   ret |= GST_ELEMENT_REGISTER (seqsort, plugin);
+  ret |= GST_ELEMENT_REGISTER (seqtranslate, plugin);
   ret |= GST_ELEMENT_REGISTER (seqbatch, plugin);
   ret |= GST_ELEMENT_REGISTER (seqloader, plugin);
   ret |= GST_TYPE_FIND_REGISTER (seqfasta, plugin);
@@ -27,5 +29,5 @@ plugin_init (GstPlugin * plugin)
 
 #define PACKAGE "gst-seq"
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, seq,
-    "Biological sequences: read, sort, tokenise, batch", plugin_init, PACKAGE_VERSION, "LGPL",
+    "Biological sequences: read, sort, translate, tokenise, batch", plugin_init, PACKAGE_VERSION, "LGPL",
     "gst-seq", "https://github.com/gst-seq")
