@@ -25,7 +25,7 @@ typedef struct
 {
   GHashTable *seen;
   gboolean has_source;
-  guint64 expected;             /* records that the sources gave out */
+  guint64 expected;             /* records that the sources and translators gave out */
   guint64 left_out;             /* of those, left out as properties told */
   Meter *encoder;               /* where records were counted before they became text */
 } Upstream;
@@ -221,6 +221,20 @@ typedef struct
   Upstream *up;
 } Walk;
 
+/* Whether an element makes records, of a file or of other records; adds how many. */
+static gboolean
+count_given_out (const GstStructure * stats, guint64 * records)
+{
+  gboolean is_source = gst_structure_has_name (stats, "seq-stats");
+  gboolean is_translator = gst_structure_has_name (stats, "seq-translate-stats");
+
+  if (is_source)
+    *records += get_count (stats, "records");
+  if (is_translator)
+    *records += get_count (stats, "records-out");
+  return is_source || is_translator;
+}
+
 static void
 walk_element (Walk * walk, GstElement * element)
 {
@@ -232,10 +246,8 @@ walk_element (Walk * walk, GstElement * element)
   if (!walk->up->encoder)
     walk->up->encoder = find_encoder (walk->account, element);
   if ((stats = get_stats (element))) {
-    is_source = gst_structure_has_name (stats, "seq-stats");
-    if (is_source)
-      walk->up->expected += get_count (stats, "records");
-    else if (gst_structure_has_name (stats, "seq-batch-stats"))
+    is_source = count_given_out (stats, &walk->up->expected);
+    if (gst_structure_has_name (stats, "seq-batch-stats"))
       walk->up->left_out += get_count (stats, "skipped") + get_count (stats, "dropped");
     gst_structure_free (stats);
   }
@@ -401,25 +413,42 @@ seqrun_account_print (SeqrunAccount * account, FILE * file, gdouble seconds)
     print_real (file, "tokens/s", tokens / MAX (seconds, 1e-9), 0);
 }
 
+/* Compares what arrived with what was given out upstream, where that is known. */
+static gboolean
+check_arrival (FILE * file, GstElement * element, guint64 arrived, const Upstream * up)
+{
+  gboolean complete = !up->has_source || arrived + up->left_out == up->expected;
+
+  if (!complete)
+    fprintf (file, "seqrun: %s got %" G_GUINT64_FORMAT " records and %" G_GUINT64_FORMAT
+        " were left out as told, but the source gave out %" G_GUINT64_FORMAT "\n",
+        GST_OBJECT_NAME (element), arrived, up->left_out, up->expected);
+  return complete;
+}
+
 gboolean
 seqrun_account_check (SeqrunAccount * account, FILE * file)
 {
   gboolean complete = TRUE;
+  Upstream up;
 
   for (guint i = 0; i < account->sinks->len; i++) {
-    Meter *sink = g_ptr_array_index (account->sinks, i), *counted;
-    guint64 there;
-    Upstream up;
+    Meter *sink = g_ptr_array_index (account->sinks, i);
 
     look_upstream (account, sink->element, &up);
-    counted = up.encoder ? up.encoder : sink;
-    there = counted->records + up.left_out;
-    if (!up.has_source || there == up.expected)
-      continue;
-    fprintf (file, "seqrun: %s got %" G_GUINT64_FORMAT " records and %" G_GUINT64_FORMAT
-        " were left out as told, but the source gave out %" G_GUINT64_FORMAT "\n",
-        GST_OBJECT_NAME (sink->element), counted->records, up.left_out, up.expected);
-    complete = FALSE;
+    complete &= check_arrival (file, sink->element,
+        up.encoder ? up.encoder->records : sink->records, &up);
+  }
+  /* a translator is the end of the records that it takes and the source of those that it makes */
+  for (guint i = 0; i < account->elements->len; i++) {
+    GstElement *element = g_ptr_array_index (account->elements, i);
+    GstStructure *stats = get_stats (element);
+
+    if (stats && gst_structure_has_name (stats, "seq-translate-stats")) {
+      look_upstream (account, element, &up);
+      complete &= check_arrival (file, element, get_count (stats, "records-in"), &up);
+    }
+    g_clear_pointer (&stats, gst_structure_free);
   }
   return complete;
 }

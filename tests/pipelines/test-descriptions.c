@@ -19,9 +19,11 @@ set_location (GstElement * pipeline, const gchar * element, const gchar * locati
 static void
 test_parse (gconstpointer name)
 {
-  gboolean is_sort = g_str_equal (name, "sort-fasta.launch");
+  gboolean is_translation = g_str_equal (name, "translate.launch");
+  gboolean is_file = is_translation || g_str_equal (name, "sort-fasta.launch");
   gchar *path = g_build_filename (g_getenv ("GST_SEQ_PIPELINES"), name, NULL), *text;
-  gchar *input = g_str_equal (name, "nucleotide.launch") ? example_reads () : example_proteins ();
+  gchar *input = is_translation || g_str_equal (name, "nucleotide.launch") ? example_reads () :
+      example_proteins ();
   gchar *output = NULL;
   GstElement *pipeline;
   gint fd;
@@ -29,16 +31,21 @@ test_parse (gconstpointer name)
   g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
   pipeline = launch ("%s", text);
   set_location (pipeline, "src", input);
-  if (is_sort) {
-    fd = g_file_open_tmp ("sorted-XXXXXX", &output, NULL);
+  if (is_file) {
+    fd = g_file_open_tmp ("written-XXXXXX", &output, NULL);
     g_assert_cmpint (fd, >=, 0);
     close (fd);
     set_location (pipeline, "sink", output);
   }
   run_to_eos (pipeline, NULL);
-  if (!is_sort)
+  if (!is_file)
     g_assert_cmpuint (stats_number (pipeline, "guard", "records"), ==,
         stats_number (pipeline, "src", "records"));
+  if (is_translation) {
+    g_assert_cmpuint (stats_number (pipeline, "translate", "records-in"), ==,
+        stats_number (pipeline, "src", "records"));
+    g_assert_cmpuint (stats_number (pipeline, "translate", "records-out"), >, 0);
+  }
   end_pipeline (pipeline);
   if (output)
     g_unlink (output);
@@ -126,6 +133,31 @@ test_left_out_as_told (void)
   g_free (proteins);
 }
 
+/* A translator takes all records of the source, and what arrives is all that it made of them. */
+static void
+test_translated (void)
+{
+  static const gchar *const lossy = "identity drop-probability=0.9";
+  gchar *reads = g_build_filename (g_getenv ("GST_SEQ_TEST_DATA"), "reads.fastq", NULL);
+
+  for (guint i = 0; i < 3; i++) {
+    gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s\" alphabet=dna blocksize=4096 ! "
+        "%s ! seqtranslate name=translate min-length=20 ! seqsort window=10 ! %s ! "
+        "fakesink name=end", reads, i == 1 ? lossy : "identity", i == 2 ? lossy : "identity");
+    RunResult run = run_seqrun (NULL, line, NULL);
+
+    g_assert_cmpint (run.status, ==, i == 0 ? 0 : 3);
+    if (i == 0)
+      g_assert_cmpfloat (account_number (run.out, "end", "records out"), ==,
+          account_number (run.out, "translate", "records out"));
+    else
+      g_assert_nonnull (strstr (run.err, i == 1 ? "translate got" : "end got"));
+    run_result_clear (&run);
+    g_free (line);
+  }
+  g_free (reads);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -135,8 +167,10 @@ main (int argc, char **argv)
   g_test_add_data_func ("/descriptions/esm2-packed", "esm2-packed.launch", test_parse);
   g_test_add_data_func ("/descriptions/nucleotide", "nucleotide.launch", test_parse);
   g_test_add_data_func ("/descriptions/sort-fasta", "sort-fasta.launch", test_parse);
+  g_test_add_data_func ("/descriptions/translate", "translate.launch", test_parse);
   g_test_add_func ("/descriptions/presets", test_presets);
   g_test_add_func ("/descriptions/missing-records", test_missing_records);
   g_test_add_func ("/descriptions/left-out-as-told", test_left_out_as_told);
+  g_test_add_func ("/descriptions/translated", test_translated);
   return g_test_run ();
 }
