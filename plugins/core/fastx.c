@@ -10,10 +10,12 @@ typedef enum
 {
   STATE_BETWEEN,                /* at a line start, a header must come: file start, after FASTQ */
   STATE_BLANK,                  /* in a line of blanks, where a header must come */
+  STATE_JUNK,                   /* in a line there that is left out */
   STATE_HEADER_START,           /* behind `>` or `@`, blanks are left out */
   STATE_HEADER,
   STATE_LINE_START,             /* of a sequence line */
   STATE_LINE,
+  STATE_COMMENT,                /* in a line of a record that is left out */
   STATE_PLUS,                   /* in the `+` line of FASTQ */
   STATE_QUALITY,
 } State;
@@ -34,15 +36,18 @@ struct _SeqFastx
   gboolean open;                /* a record has begun */
   guint bom;                    /* bytes of a byte order mark seen at the start of the file */
   gsize start;                  /* of the open record in the block */
+  SeqFastxPosition begin;       /* of the open record in the file */
   GstSeqRecord record;          /* the open one */
   guint32 qual_len;
+  gsize plus_len;               /* bytes behind `+` that were like the name */
 
   const guint8 *piece, *src, *end;      /* the bytes at hand; src is the next one */
   guint64 byte;                 /* bytes of this file before the piece */
 
   guint64 next_id;
   guint64 line;                 /* from 1 */
-  guint64 error_byte;           /* where the error is, once there is one */
+  gboolean failed;
+  SeqFastxPosition error;       /* where the error is, once there is one */
   guint64 stop;                 /* no record begins here or behind; then where one would */
   gboolean done;
   SeqFastxStats stats;
@@ -60,7 +65,7 @@ begin_file (SeqFastx * self)
   self->bom = 0;
   self->line = 1;
   self->byte = 0;
-  self->error_byte = 0;
+  self->failed = FALSE;
   self->stop = G_MAXUINT64;
 }
 
@@ -108,6 +113,23 @@ seq_fastx_begin_at (SeqFastx * self, const SeqFastxPosition * position)
   self->next_id = position->record;
 }
 
+gboolean
+seq_fastx_get_open_record (SeqFastx * self, SeqFastxPosition * start)
+{
+  *start = self->begin;
+  return self->open;
+}
+
+void
+seq_fastx_skip_record (SeqFastx * self)
+{
+  if (!self->open)
+    return;
+  self->block->size = self->start;
+  self->open = FALSE;
+  self->next_id++;
+}
+
 void
 seq_fastx_set_stop (SeqFastx * self, guint64 byte)
 {
@@ -127,20 +149,67 @@ position (SeqFastx * self)
   return self->byte + (self->src - self->piece);
 }
 
+/* For messages: the name of the open record, cut to a readable length, and to what has certainly come
+ * when a record is found to be too long. */
+static gchar *
+record_dup_name (SeqFastx * self)
+{
+  gboolean whole = self->state != STATE_HEADER && self->state != STATE_HEADER_START;
+  gsize length = whole ? self->record.name_len : self->block->size - self->record.name;
+  gsize limit = MIN (60, self->config.max_record_bytes);
+  gchar *raw = g_strndup ((const gchar *) self->block->data + self->record.name, MIN (length, limit));
+  gchar *valid = g_utf8_make_valid (raw, -1);
+
+  g_free (raw);
+  return valid;
+}
+
+static gboolean
+record_is_too_long (SeqFastx * self)
+{
+  return self->open && self->block->size - self->start > self->config.max_record_bytes;
+}
+
 /* One message form for all errors: what is wrong, then where. */
+static void
+set_error (SeqFastx * self, SeqFastxError code, const SeqFastxPosition * where, const gchar * what,
+    GError ** error)
+{
+  self->failed = TRUE;
+  self->error = *where;
+  g_set_error (error, SEQ_FASTX_ERROR, code, "%s (line %" G_GUINT64_FORMAT ", byte %"
+      G_GUINT64_FORMAT ", record %" G_GUINT64_FORMAT ")", what, where->line, where->byte,
+      where->record);
+}
+
+/* Where it begins, because where that shows depends on how the input comes in pieces. */
+static gboolean
+fail_too_long (SeqFastx * self, GError ** error)
+{
+  gchar *name = record_dup_name (self);
+  gchar *what = g_strdup_printf ("record '%s' is longer than max-record-bytes, %" G_GUINT64_FORMAT,
+      name, self->config.max_record_bytes);
+
+  set_error (self, SEQ_FASTX_ERROR_TOO_LONG, &self->begin, what, error);
+  g_free (what);
+  g_free (name);
+  return FALSE;
+}
+
+/* Another error in a record that is too long comes too late, wherever the piece ends. */
 static gboolean G_GNUC_PRINTF (4, 5)
 fail (SeqFastx * self, SeqFastxError code, GError ** error, const gchar * format, ...)
 {
-  guint64 byte = position (self);
+  SeqFastxPosition where = { self->line, position (self), self->next_id };
   gchar *what;
   va_list args;
 
-  self->error_byte = byte;
+  if (record_is_too_long (self))
+    return fail_too_long (self, error);
   va_start (args, format);
   what = g_strdup_vprintf (format, args);
   va_end (args);
-  g_set_error (error, SEQ_FASTX_ERROR, code, "%s (line %" G_GUINT64_FORMAT ", byte %"
-      G_GUINT64_FORMAT ", record %" G_GUINT64_FORMAT ")", what, self->line, byte, self->next_id);
+  set_error (self, code, &where, what, error);
   g_free (what);
   return FALSE;
 }
@@ -207,7 +276,9 @@ record_begin (SeqFastx * self)
   self->open = TRUE;
   self->start = self->block->size;
   self->record = (GstSeqRecord) { .name = self->start, .qual = GST_SEQ_NO_QUALITY };
+  self->begin = (SeqFastxPosition) { self->line, position (self), self->next_id };
   self->qual_len = 0;
+  self->plus_len = 0;
 }
 
 static gboolean
@@ -226,11 +297,13 @@ record_is_wanted (SeqFastx * self)
 }
 
 /* Closes the open record: into the table, or out of the block where it isn't wanted. */
-static void
-record_complete (SeqFastx * self)
+static gboolean
+record_complete (SeqFastx * self, GError ** error)
 {
   SeqBlock *block = self->block;
 
+  if (G_UNLIKELY (record_is_too_long (self)))
+    return fail_too_long (self, error);
   self->open = FALSE;
   if (record_is_wanted (self)) {
     self->record.id = self->next_id;
@@ -242,6 +315,7 @@ record_complete (SeqFastx * self)
     block->size = self->start;
   }
   self->next_id++;
+  return TRUE;
 }
 
 static gboolean
@@ -251,41 +325,39 @@ block_is_full (SeqFastx * self)
       self->block->n_records >= MAX_BLOCK_RECORDS);
 }
 
-/* For messages: the name of the open record, cut to a readable length. */
-static gchar *
-record_dup_name (SeqFastx * self)
-{
-  gboolean whole = self->state != STATE_HEADER && self->state != STATE_HEADER_START;
-  gsize length = whole ? self->record.name_len : self->block->size - self->record.name;
-  gchar *raw = g_strndup ((const gchar *) self->block->data + self->record.name, MIN (length, 60));
-  gchar *valid = g_utf8_make_valid (raw, -1);
-
-  g_free (raw);
-  return valid;
-}
-
-static gboolean
-record_check_size (SeqFastx * self, GError ** error)
-{
-  gchar *name;
-
-  if (!self->open || self->block->size - self->start <= self->config.max_record_bytes)
-    return TRUE;
-  name = record_dup_name (self);
-  fail (self, SEQ_FASTX_ERROR_TOO_LONG, error, "record '%s' is longer than max-record-bytes, %"
-      G_GUINT64_FORMAT, name, self->config.max_record_bytes);
-  g_free (name);
-  return FALSE;
-}
-
 /* ---- the states ---- */
 
+static inline gboolean
+is_strict (SeqFastx * self)
+{
+  return self->config.strictness == SEQ_STRICTNESS_STRICT;
+}
+
+static inline gboolean
+is_lenient (SeqFastx * self)
+{
+  return self->config.strictness == SEQ_STRICTNESS_LENIENT;
+}
+
+/* Leaves out the rest of a line. */
 static gboolean
-fail_no_header (SeqFastx * self, guint8 byte, GError ** error)
+ignore_line (SeqFastx * self, State state)
+{
+  self->state = state;
+  self->stats.ignored++;
+  return TRUE;
+}
+
+/* Where a header must come there is something else. A header of the other format is no junk, nor is
+ * the byte order mark of UTF-16, behind which no byte would mean what it seems to. */
+static gboolean
+no_header (SeqFastx * self, guint8 byte, GError ** error)
 {
   static const gchar *const expected[] = { "FASTA or FASTQ", "FASTA", "FASTQ" };
   const gchar *hint = "";
 
+  if (is_lenient (self) && byte != '>' && byte != '@' && !(position (self) == 0 && byte >= 0xfe))
+    return ignore_line (self, STATE_JUNK);
   if (byte == '>' || byte == '@')
     hint = byte == '>' ? " (opens a FASTA record)" : " (opens a FASTQ record)";
   else if (byte >= 0xfe || byte == 0)
@@ -305,7 +377,7 @@ enter_header (SeqFastx * self, guint8 byte, GError ** error)
   if (self->format == SEQ_FORMAT_AUTO && (byte == '>' || byte == '@'))
     self->format = format;
   if ((byte != '>' && byte != '@') || format != self->format)
-    return fail_no_header (self, byte, error);
+    return no_header (self, byte, error);
 
   if (G_UNLIKELY (position (self) >= self->stop)) {
     self->stop = position (self);
@@ -320,8 +392,8 @@ enter_header (SeqFastx * self, guint8 byte, GError ** error)
     if (!block_make_room (self, self->end - self->src, error))
       return FALSE;
   }
-  self->src++;
   record_begin (self);
+  self->src++;
   self->state = STATE_HEADER_START;
   return TRUE;
 }
@@ -336,21 +408,32 @@ enter_line (SeqFastx * self, guint8 byte, GError ** error)
     case '>':
       if (fastq)
         return fail (self, SEQ_FASTX_ERROR_SYNTAX, error, "a FASTA header within a FASTQ record");
-      record_complete (self);
-      return self->done || enter_header (self, byte, error);
+      return record_complete (self, error) && (self->done || enter_header (self, byte, error));
     case '@':
-      return fail (self, SEQ_FASTX_ERROR_SYNTAX, error, fastq ?
-          "a FASTQ record without '+' line and qualities" :
-          "a FASTA sequence line starts with '@', as FASTQ headers do");
+      if (fastq)
+        return fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
+            "a FASTQ record without '+' line and qualities");
+      if (!is_lenient (self))
+        return fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
+            "a FASTA sequence line starts with '@', as FASTQ headers do");
+      self->state = STATE_LINE;
+      return TRUE;
     case '+':
-      if (!fastq)
+      if (!fastq && !is_lenient (self))
         return fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
             "a FASTA sequence line starts with '+', as in FASTQ");
+      if (!fastq) {
+        self->state = STATE_LINE;
+        return TRUE;
+      }
+      self->src++;
       self->record.qual = self->record.seq + self->record.seq_len;
       self->state = STATE_PLUS;
       return TRUE;
     case ';':
     case '#':
+      if (is_lenient (self))
+        return ignore_line (self, STATE_COMMENT);
       return fail (self, SEQ_FASTX_ERROR_SYNTAX, error, "a line that starts with '%c'", byte);
     default:
       self->state = STATE_LINE;
@@ -359,8 +442,8 @@ enter_line (SeqFastx * self, guint8 byte, GError ** error)
 }
 
 /* A newline ends what the state says. */
-static void
-end_line (SeqFastx * self)
+static gboolean
+end_line (SeqFastx * self, GError ** error)
 {
   self->line++;
   self->cr = FALSE;
@@ -373,6 +456,7 @@ end_line (SeqFastx * self)
       break;
     case STATE_LINE_START:
     case STATE_LINE:
+    case STATE_COMMENT:
       self->record.seq_len = self->block->size - self->record.seq;
       self->state = STATE_LINE_START;
       break;
@@ -381,14 +465,51 @@ end_line (SeqFastx * self)
       self->state = STATE_QUALITY;
       if (self->qual_len < self->record.seq_len)
         break;
-      record_complete (self);
+      if (!record_complete (self, error))
+        return FALSE;
       self->state = STATE_BETWEEN;
       break;
     case STATE_BETWEEN:
     case STATE_BLANK:
+    case STATE_JUNK:
       self->state = STATE_BETWEEN;
       break;
   }
+  return TRUE;
+}
+
+static gboolean
+fail_plus (SeqFastx * self, GError ** error)
+{
+  return fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
+      "the name behind '+' is not that of the header");
+}
+
+/* What STRICT asks of the bytes of a `+` line: to be the header's name, as far as they have come.
+ * Blanks in front don't count, as in the header. */
+static gboolean
+check_plus (SeqFastx * self, const guint8 * bytes, const guint8 * end, GError ** error)
+{
+  const guint8 *name = self->block->data + self->record.name;
+
+  for (; bytes < end; bytes++) {
+    if (self->plus_len == 0 && (*bytes == ' ' || *bytes == '\t'))
+      continue;
+    if (self->plus_len == self->record.name_len || *bytes != name[self->plus_len]) {
+      self->src = bytes;
+      return fail_plus (self, error);
+    }
+    self->plus_len++;
+  }
+  return TRUE;
+}
+
+/* And at its end: the whole name, or none at all */
+static gboolean
+check_whole_plus (SeqFastx * self, GError ** error)
+{
+  return !is_strict (self) || self->plus_len == 0 || self->plus_len == self->record.name_len
+      || fail_plus (self, error);
 }
 
 static gboolean
@@ -402,42 +523,127 @@ fail_too_many_qualities (SeqFastx * self, GError ** error)
   return FALSE;
 }
 
+static gboolean
+fail_blank (SeqFastx * self, GError ** error)
+{
+  return fail (self, SEQ_FASTX_ERROR_BYTE, error, "a blank in the %s of a FASTQ record",
+      self->state == STATE_QUALITY ? "qualities" : "sequence");
+}
+
+/* A blank or control byte in a line of residues */
+static gboolean
+take_special_residue (SeqFastx * self, guint8 byte, gboolean blank, GError ** error)
+{
+  if (blank && is_strict (self) && self->format == SEQ_FORMAT_FASTQ)
+    return fail_blank (self, error);
+  if (!blank && !is_lenient (self))
+    return fail (self, SEQ_FASTX_ERROR_BYTE, error, "control byte 0x%02x in a sequence%s", byte,
+        byte == 0 ? " (UTF-16 text?)" : "");
+  self->stats.ignored += !blank;
+  self->state = STATE_LINE;
+  return TRUE;
+}
+
+static gboolean
+take_special_quality (SeqFastx * self, guint8 byte, gboolean blank, GError ** error)
+{
+  if (is_strict (self))
+    return blank ? fail_blank (self, error) : fail (self, SEQ_FASTX_ERROR_BYTE, error,
+        "quality 0x%02x is outside 33 to 126", byte);
+  if (blank)
+    return TRUE;
+  if (self->qual_len == self->record.seq_len)
+    return fail_too_many_qualities (self, error);
+  self->block->data[self->block->size++] = byte;
+  self->qual_len++;
+  return TRUE;
+}
+
+static gboolean
+take_special_name (SeqFastx * self, guint8 byte, GError ** error)
+{
+  if (byte == 0 && !is_lenient (self))
+    return fail (self, SEQ_FASTX_ERROR_BYTE, error, "zero byte in a name (UTF-16 text?)");
+  self->state = STATE_HEADER;
+  if (byte == 0)
+    self->stats.ignored++;
+  else
+    self->block->data[self->block->size++] = byte;
+  return TRUE;
+}
+
+/* A blank or control byte that ends no line: what it means where it stands */
+static gboolean
+take_special_in_state (SeqFastx * self, guint8 byte, GError ** error)
+{
+  gboolean blank = byte == ' ' || byte == '\t';
+
+  switch (self->state) {
+    case STATE_BETWEEN:
+    case STATE_BLANK:
+      if (!blank)
+        return no_header (self, byte, error);
+      self->state = STATE_BLANK;
+      return TRUE;
+    case STATE_LINE_START:
+    case STATE_LINE:
+      return take_special_residue (self, byte, blank, error);
+    case STATE_HEADER_START:
+      return blank || take_special_name (self, byte, error);
+    case STATE_HEADER:
+      return take_special_name (self, byte, error);
+    case STATE_QUALITY:
+      return take_special_quality (self, byte, blank, error);
+    case STATE_PLUS:
+      return !is_strict (self) || check_plus (self, self->src, self->src + 1, error);
+    case STATE_JUNK:
+    case STATE_COMMENT:
+      break;
+  }
+  return TRUE;
+}
+
 /* Bytes that the copying loops stop at: line ends, blanks and control bytes. */
 static gboolean
 take_special_byte (SeqFastx * self, GError ** error)
 {
   guint8 byte = *self->src;
-  gboolean blank = byte == ' ' || byte == '\t';
 
   if (byte == '\n') {
-    end_line (self);
+    if (self->state == STATE_PLUS && !check_whole_plus (self, error))
+      return FALSE;
+    if (!end_line (self, error))
+      return FALSE;
   } else if (self->cr) {
-    return fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
-        "a carriage return before this byte that is not followed by a newline");
+    if (!is_lenient (self))
+      return fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
+          "a carriage return before this byte that is not followed by a newline");
+    return end_line (self, error);      /* it ended the line by itself */
   } else if (byte == '\r') {
     self->cr = TRUE;
-  } else if (self->state == STATE_BETWEEN || self->state == STATE_BLANK) {
-    if (!blank)
-      return fail_no_header (self, byte, error);
-    self->state = STATE_BLANK;
-  } else if (self->state == STATE_LINE_START || self->state == STATE_LINE) {
-    if (!blank)
-      return fail (self, SEQ_FASTX_ERROR_BYTE, error, "control byte 0x%02x in a sequence%s", byte,
-          byte == 0 ? " (UTF-16 text?)" : "");
-    self->state = STATE_LINE;
-  } else if (self->state == STATE_HEADER || (self->state == STATE_HEADER_START && !blank)) {
-    if (byte == 0)
-      return fail (self, SEQ_FASTX_ERROR_BYTE, error, "zero byte in a name (UTF-16 text?)");
-    self->state = STATE_HEADER;
-    self->block->data[self->block->size++] = byte;
-  } else if (self->state == STATE_QUALITY && !blank) {
-    if (self->qual_len == self->record.seq_len)
-      return fail_too_many_qualities (self, error);
-    self->block->data[self->block->size++] = byte;
-    self->qual_len++;
+  } else if (!take_special_in_state (self, byte, error)) {
+    return FALSE;
   }
   self->src++;
   return TRUE;
+}
+
+/* A quality that STRICT refuses among n that were copied; blanks and control bytes were not. */
+static gboolean
+check_qualities (SeqFastx * self, gsize n, GError ** error)
+{
+  const guint8 *qualities = self->block->data + self->block->size;
+  guint8 high = 0;
+
+  for (gsize i = 0; i < n; i++)
+    high |= qualities[i];
+  if (high < 0x80)
+    return TRUE;
+  self->src -= n;
+  for (; *self->src < 0x80; self->src++)
+    self->block->size++;
+  return fail (self, SEQ_FASTX_ERROR_BYTE, error, "quality 0x%02x is outside 33 to 126",
+      *self->src);
 }
 
 /* Copies what is left of a quality line. More qualities than residues is an error at once, so that
@@ -450,11 +656,24 @@ take_quality (SeqFastx * self, GError ** error)
 
   if (n > missing) {
     self->src -= n - missing;
+    self->block->size += missing;
     return fail_too_many_qualities (self, error);
   }
+  if (is_strict (self) && !check_qualities (self, n, error))
+    return FALSE;
   self->block->size += n;
   self->qual_len += n;
   return TRUE;
+}
+
+/* The rest of the `+` line, which only STRICT looks at */
+static gboolean
+take_plus (SeqFastx * self, GError ** error)
+{
+  const guint8 *bytes = self->src;
+
+  self->src = seq_find_break (bytes, self->end);
+  return !is_strict (self) || check_plus (self, bytes, self->src, error);
 }
 
 /* A UTF-8 byte order mark at the start of a file is left out; what only starts like one is not. */
@@ -468,8 +687,10 @@ skip_bom (SeqFastx * self, GError ** error)
     self->src++;
     self->bom++;
   }
-  if (self->bom > 0 && self->bom < 3 && self->src < self->end)
-    return fail_no_header (self, *self->src, error);
+  if (self->bom > 0 && self->bom < 3 && self->src < self->end) {
+    self->bom = 0;
+    return no_header (self, *self->src, error);
+  }
   return TRUE;
 }
 
@@ -504,6 +725,11 @@ step (SeqFastx * self, GError ** error)
           seq_copy_until_break (&self->src, self->end, self->block->data + self->block->size);
       break;
     case STATE_PLUS:
+      if (!take_plus (self, error))
+        return FALSE;
+      break;
+    case STATE_JUNK:
+    case STATE_COMMENT:
       self->src = seq_find_break (self->src, self->end);
       break;
     case STATE_QUALITY:
@@ -513,12 +739,12 @@ step (SeqFastx * self, GError ** error)
     case STATE_BETWEEN:
       if (self->bom < 3 && !skip_bom (self, error))
         return FALSE;
-      if (self->src < self->end && !seq_byte_is_space (*self->src))
+      if (self->state == STATE_BETWEEN && self->src < self->end && !seq_byte_is_space (*self->src))
         return enter_header (self, *self->src, error);
       break;
     case STATE_BLANK:
       if (!seq_byte_is_space (byte))
-        return fail_no_header (self, byte, error);
+        return no_header (self, byte, error);
       break;
   }
   if (self->src == self->end || (self->state == STATE_HEADER && !seq_byte_is_break (*self->src)))
@@ -536,8 +762,8 @@ parse_piece (SeqFastx * self, const guint8 * data, gsize size, GError ** error)
   while (self->src < self->end && !self->done)
     if (!step (self, error))
       return FALSE;
-  if (!record_check_size (self, error))
-    return FALSE;
+  if (record_is_too_long (self))
+    return fail_too_long (self, error);
   self->byte += size;
   self->piece = self->src = self->end = NULL;
   return TRUE;
@@ -562,19 +788,17 @@ static gboolean
 finish_record (SeqFastx * self, GError ** error)
 {
   if (self->state == STATE_HEADER || self->state == STATE_HEADER_START ||
-      self->state == STATE_LINE) {
-    end_line (self);            /* no newline at the end */
+      self->state == STATE_LINE || self->state == STATE_COMMENT) {
+    end_line (self, error);     /* no newline at the end; completes no record here */
     self->line--;
   }
-  if (self->format == SEQ_FORMAT_FASTA) {
-    record_complete (self);
-    return TRUE;
-  }
+  if (self->format == SEQ_FORMAT_FASTA)
+    return record_complete (self, error);
   if (self->state == STATE_QUALITY || self->state == STATE_PLUS) {
-    if (self->qual_len == self->record.seq_len) {
-      record_complete (self);
-      return TRUE;
-    }
+    if (self->state == STATE_PLUS && !check_whole_plus (self, error))
+      return FALSE;
+    if (self->qual_len == self->record.seq_len)
+      return record_complete (self, error);
     return fail (self, SEQ_FASTX_ERROR_TRUNCATED, error,
         "the input ends within a FASTQ record, after %u of %u qualities", self->qual_len,
         self->record.seq_len);
@@ -586,10 +810,9 @@ finish_record (SeqFastx * self, GError ** error)
 gboolean
 seq_fastx_finish (SeqFastx * self, GError ** error)
 {
-  if (self->bom > 0 && self->bom < 3)
-    return fail_no_header (self, 0xef, error);
-  if (self->open && !self->done && (!finish_record (self, error) ||
-          !record_check_size (self, error)))
+  if (self->bom > 0 && self->bom < 3 && !no_header (self, 0xef, error))
+    return FALSE;
+  if (self->open && !self->done && !finish_record (self, error))
     return FALSE;
   begin_file (self);
   return TRUE;
@@ -640,7 +863,6 @@ seq_fastx_get_stats (SeqFastx * self, SeqFastxStats * stats)
 void
 seq_fastx_get_position (SeqFastx * self, SeqFastxPosition * position)
 {
-  position->line = self->line;
-  position->byte = self->error_byte > 0 ? self->error_byte : self->byte;
-  position->record = self->next_id;
+  *position = self->failed ? self->error :
+      (SeqFastxPosition) { self->line, self->byte, self->next_id };
 }

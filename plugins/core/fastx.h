@@ -19,10 +19,11 @@ G_BEGIN_DECLS
  * What it refuses: bytes before the first header; a carriage return that ends no line; control
  * bytes in a sequence, zero bytes in a name; lines that start with `;` or `#`; in FASTA, sequence
  * lines that start with `@` or `+`; FASTQ whose qualities are not as many as its residues, or that
- * ends within a record; records longer than the limit.
+ * ends within a record; UTF-16; records longer than the limit. SeqStrictness moves that border.
  *
  * After an error the parser holds all records before the bad one: take them with pop and flush,
- * then reset. Not thread-safe; the blocks are. */
+ * then reset, or go on behind it with skip_record and begin_at (fastx-recovery.h does). Not
+ * thread-safe; the blocks are. */
 
 typedef struct _SeqFastx SeqFastx;
 
@@ -32,6 +33,19 @@ typedef enum
   SEQ_FORMAT_FASTA,
   SEQ_FORMAT_FASTQ,
 } SeqFormat;
+
+typedef enum
+{
+  SEQ_STRICTNESS_NORMAL,
+  /* refuses more of FASTQ: blanks in sequences and qualities, qualities outside 33 to 126, a name
+   * behind `+` that is not that of the header */
+  SEQ_STRICTNESS_STRICT,
+  /* reads on over what does no harm: lines before the first header, after a FASTQ record, and those
+   * that start with `;` or `#` are left out; a carriage return alone ends a line; control bytes in
+   * sequences and zero bytes in names are left out; in FASTA, sequence lines may start with `@` or
+   * `+` */
+  SEQ_STRICTNESS_LENIENT,
+} SeqStrictness;
 
 #define SEQ_FASTX_ERROR (seq_fastx_error_quark ())
 GQuark seq_fastx_error_quark (void);
@@ -53,6 +67,7 @@ typedef enum
 typedef struct
 {
   SeqFormat format;             /* AUTO: the first header tells, for each file anew */
+  SeqStrictness strictness;
   gsize block_size;             /* a block is full when it holds this many bytes, 1 or more */
   guint64 max_record_bytes;     /* name, residues and qualities; 1 … SEQ_FASTX_MAX_RECORD_BYTES */
   guint64 min_length;           /* records with fewer residues are left out; 0 = none */
@@ -67,6 +82,7 @@ typedef struct
 {
   guint64 records;              /* complete and wanted, those of the block at hand included */
   guint64 filtered;             /* records left out by min_length and max_length */
+  guint64 ignored;              /* lines and single bytes that LENIENT left out */
 } SeqFastxStats;
 
 /* Where the parser is, or after an error where the error is. */
@@ -82,6 +98,13 @@ void seq_fastx_free (SeqFastx * self);
 
 /* Forgets everything; the next record has id 0. */
 void seq_fastx_reset (SeqFastx * self);
+
+/* Where the record that is open now begins, its id included. FALSE if none is. */
+gboolean seq_fastx_get_open_record (SeqFastx * self, SeqFastxPosition * start);
+
+/* After an error, instead of reset: drops the open record, if there is one, which keeps its id. Those
+ * before it stay. What follows is up to begin_at. */
+void seq_fastx_skip_record (SeqFastx * self);
 
 /* Instead of a file's start: the next byte pushed is `position->byte` of the current file, in its
  * line `position->line`, and begins a record, with id `position->record`. Records that are complete

@@ -33,9 +33,10 @@ typedef enum
 } SeqRangeStatus;
 
 /* NULL where this is no way to read it: `fd` is no regular file of several ranges, does not start
- * with `>` or `@`, or not with the format that `config` asks for; or it asks to skip or limit
- * records, which has to be counted in order. Reads with pread(): the offset of `fd` stays. `fd` must stay open. `first_id`: of the
- * first record. `n_threads`: 1 or more, beside the caller's. */
+ * with `>` or `@`, or not with the format that `config` asks for; or `config` asks to skip or limit
+ * records, which has to be counted in order, or for LENIENT, where lines end in more ways. Reads with
+ * pread(): the offset of `fd` stays. `fd` must stay open. `first_id`: of the first record.
+ * `n_threads`: 1 or more, beside the caller's. */
 SeqRangeReader *seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id,
     gsize range_size, guint n_threads);
 void seq_range_reader_free (SeqRangeReader * self);

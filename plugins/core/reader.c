@@ -8,7 +8,9 @@
 struct _SeqReader
 {
   SeqBlockPool *pool;
+  SeqFastxConfig config;
   SeqFastx *parser;
+  SeqRecovery *recovery;        /* NULL: the first error of the parser is the end */
   SeqInflate *inflate;
   const guint8 *plain;          /* inflated bytes that are not parsed yet */
   gsize n_plain;
@@ -21,6 +23,7 @@ seq_reader_new (const SeqFastxConfig * config, guint n_threads)
   SeqReader *self = g_new0 (SeqReader, 1);
 
   self->pool = seq_block_pool_new (config->block_size + SEQ_FASTX_PIECE, MAX_FREE_BLOCKS);
+  self->config = *config;
   self->parser = seq_fastx_new (config, self->pool);
   self->inflate = seq_inflate_new (n_threads);
   return self;
@@ -30,18 +33,33 @@ void
 seq_reader_free (SeqReader * self)
 {
   g_clear_error (&self->error);
+  seq_recovery_free (self->recovery);
   seq_fastx_free (self->parser);
   seq_inflate_free (self->inflate);
   seq_block_pool_unref (self->pool);
   g_free (self);
 }
 
-void
-seq_reader_reset (SeqReader * self)
+gboolean
+seq_reader_set_recovery (SeqReader * self, const SeqRecoveryConfig * config, GError ** error)
+{
+  self->recovery = seq_recovery_new (self->parser, &self->config, config, error);
+  return self->recovery != NULL;
+}
+
+guint64
+seq_reader_get_n_bad (SeqReader * self)
+{
+  return self->recovery ? seq_recovery_get_n_bad (self->recovery) : 0;
+}
+
+gboolean
+seq_reader_reset (SeqReader * self, GError ** error)
 {
   g_clear_error (&self->error);
   seq_fastx_reset (self->parser);
   seq_reader_begin_file (self);
+  return !self->recovery || seq_recovery_reset (self->recovery, error);
 }
 
 void
@@ -50,6 +68,14 @@ seq_reader_begin_file (SeqReader * self)
   seq_inflate_reset (self->inflate);
   self->plain = NULL;
   self->n_plain = 0;
+}
+
+void
+seq_reader_begin_at (SeqReader * self, const SeqFastxPosition * position)
+{
+  if (self->recovery)
+    seq_recovery_forget (self->recovery);
+  seq_fastx_begin_at (self->parser, position);
 }
 
 void
@@ -73,7 +99,30 @@ parse_some (SeqReader * self)
 
   self->plain += n;
   self->n_plain -= n;
-  seq_fastx_push (self->parser, data, n, &self->error);
+  if (self->recovery)
+    seq_recovery_push (self->recovery, data, n, &self->error);
+  else
+    seq_fastx_push (self->parser, data, n, &self->error);
+}
+
+static gboolean
+finish_parsing (SeqReader * self)
+{
+  if (self->recovery)
+    return seq_recovery_finish (self->recovery, &self->error);
+  return seq_fastx_finish (self->parser, &self->error);
+}
+
+/* STRICT takes a BGZF file without its last block for one that was cut. */
+static gboolean
+check_end (SeqReader * self)
+{
+  if (self->config.strictness != SEQ_STRICTNESS_STRICT
+      || (seq_inflate_get_warnings (self->inflate) & SEQ_INFLATE_WARNING_NO_EOF_BLOCK) == 0)
+    return TRUE;
+  g_set_error (&self->error, SEQ_INFLATE_ERROR_DOMAIN, SEQ_INFLATE_ERROR_TRUNCATED,
+      "BGZF data: the end-of-file block is missing; the file may have been cut");
+  return FALSE;
 }
 
 static SeqReaderStatus
@@ -109,7 +158,7 @@ seq_reader_next (SeqReader * self, SeqBlock ** block, GError ** error)
         return SEQ_READER_NEED_INPUT;
       case SEQ_INFLATE_END:
         self->n_plain = 0;
-        if (seq_fastx_finish (self->parser, &self->error))
+        if (finish_parsing (self) && check_end (self))
           return SEQ_READER_FILE_END;
         break;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "fastx.h"
+#include "fastx-recovery.h"
 #include "inflate.h"
 
 G_BEGIN_DECLS
@@ -41,17 +41,27 @@ typedef enum
 SeqReader *seq_reader_new (const SeqFastxConfig * config, guint n_threads);
 void seq_reader_free (SeqReader * self);
 
-/* Forgets everything; the next file is the first. */
-void seq_reader_reset (SeqReader * self);
+/* Records that can't be read are left out from now on; errors of compression are errors all the same.
+ * Before the first file. FALSE with G_FILE_ERROR if the quarantine can't be made. */
+gboolean seq_reader_set_recovery (SeqReader * self, const SeqRecoveryConfig * config,
+    GError ** error);
+guint64 seq_reader_get_n_bad (SeqReader * self);
+
+/* Forgets everything; the next file is the first. FALSE with G_FILE_ERROR if the quarantine can't be
+ * emptied. */
+gboolean seq_reader_reset (SeqReader * self, GError ** error);
 
 void seq_reader_begin_file (SeqReader * self);
+
+/* After begin_file: the bytes that are fed are those from `position` on, where a record begins. */
+void seq_reader_begin_at (SeqReader * self, const SeqFastxPosition * position);
 
 /* Only after NEED_INPUT. The bytes are borrowed until the next NEED_INPUT, FILE_END or ERROR. */
 void seq_reader_feed (SeqReader * self, const guint8 * data, gsize size);
 void seq_reader_finish_input (SeqReader * self);
 
 /* `block` is set, and owned by the caller, with SEQ_READER_BLOCK only. Errors come from
- * SEQ_FASTX_ERROR and SEQ_INFLATE_ERROR. */
+ * SEQ_FASTX_ERROR and SEQ_INFLATE_ERROR, with recovery also G_FILE_ERROR. */
 SeqReaderStatus seq_reader_next (SeqReader * self, SeqBlock ** block, GError ** error);
 
 /* The last records, after FILE_END; NULL if there are none left. */

@@ -42,6 +42,7 @@ struct _GstSeqDec
 
   /* streaming thread */
   GstSeqAlphabet alphabet;
+  GstSeqParserReporter reporter;
   SeqReader *reader;
   GstCaps *caps;
   GstFlowReturn flow;           /* once not OK, what the chain returns until it is flushed */
@@ -81,13 +82,15 @@ push_segment (GstSeqDec * self)
 }
 
 static void
-count_filtered (GstSeqDec * self)
+count_left_out (GstSeqDec * self)
 {
   SeqFastxStats stats;
 
   seq_fastx_get_stats (seq_reader_get_parser (self->reader), &stats);
   GST_OBJECT_LOCK (self);
   self->counts.filtered = stats.filtered;
+  self->counts.ignored = stats.ignored;
+  self->counts.bad = seq_reader_get_n_bad (self->reader);
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -116,7 +119,7 @@ push_block (GstSeqDec * self, SeqBlock * block)
   }
   if (self->need_segment)
     push_segment (self);
-  count_filtered (self);
+  count_left_out (self);
   buffer = gst_seq_parser_wrap_block (block);
   GST_OBJECT_LOCK (self);
   gst_seq_parser_count_block (&self->counts, buffer);
@@ -172,7 +175,7 @@ push_rest (GstSeqDec * self)
 
   while (ret == GST_FLOW_OK && (block = seq_reader_flush (self->reader)))
     ret = push_block (self, block);
-  count_filtered (self);
+  count_left_out (self);
   return ret;
 }
 
@@ -269,10 +272,10 @@ handle_eos (GstSeqDec * self, GstEvent * event)
 static void
 reset (GstSeqDec * self)
 {
-  if (self->reader)
-    seq_reader_reset (self->reader);
-  gst_clear_caps (&self->caps);
   self->flow = GST_FLOW_OK;
+  if (self->reader && !gst_seq_parser_reset_reader (self->reader, &self->reporter))
+    self->flow = GST_FLOW_ERROR;
+  gst_clear_caps (&self->caps);
   self->in_file = FALSE;
   self->need_segment = TRUE;
   self->segment_seqnum = GST_SEQNUM_INVALID;
@@ -396,20 +399,33 @@ gst_seq_dec_src_query (GstPad * pad, GstObject * parent, GstQuery * query)
 
 /* ---- object ---- */
 
+static gboolean
+start (GstSeqDec * self)
+{
+  GstSeqParserSettings settings;
+
+  GST_OBJECT_LOCK (self);
+  gst_seq_parser_settings_copy (&self->settings, &settings);
+  GST_OBJECT_UNLOCK (self);
+  self->alphabet = settings.alphabet;
+  self->reporter = (GstSeqParserReporter) { .element = GST_ELEMENT (self) };
+  self->reader = gst_seq_parser_new_reader (&settings, &self->reporter);
+  gst_seq_parser_settings_clear (&settings);
+  if (!self->reader)
+    return FALSE;
+  reset (self);
+  seq_reader_begin_file (self->reader);
+  return TRUE;
+}
+
 static GstStateChangeReturn
 gst_seq_dec_change_state (GstElement * element, GstStateChange transition)
 {
   GstSeqDec *self = GST_SEQ_DEC (element);
   GstStateChangeReturn ret;
 
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
-    GST_OBJECT_LOCK (self);
-    self->reader = gst_seq_parser_new_reader (&self->settings);
-    self->alphabet = self->settings.alphabet;
-    GST_OBJECT_UNLOCK (self);
-    reset (self);
-    seq_reader_begin_file (self->reader);
-  }
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !start (self))
+    return GST_STATE_CHANGE_FAILURE;
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
       (transition == GST_STATE_CHANGE_READY_TO_PAUSED && ret == GST_STATE_CHANGE_FAILURE)) {
@@ -452,6 +468,13 @@ gst_seq_dec_get_property (GObject * object, guint id, GValue * value, GParamSpec
 }
 
 static void
+gst_seq_dec_finalize (GObject * object)
+{
+  gst_seq_parser_settings_clear (&GST_SEQ_DEC (object)->settings);
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
 gst_seq_dec_init (GstSeqDec * self)
 {
   gst_seq_parser_settings_init (&self->settings);
@@ -476,6 +499,7 @@ gst_seq_dec_class_init (GstSeqDecClass * klass)
 
   object_class->set_property = gst_seq_dec_set_property;
   object_class->get_property = gst_seq_dec_get_property;
+  object_class->finalize = gst_seq_dec_finalize;
   element_class->change_state = gst_seq_dec_change_state;
 
   g_object_class_install_property (object_class, PROP_BLOCKSIZE,
@@ -484,8 +508,8 @@ gst_seq_dec_class_init (GstSeqDecClass * klass)
           G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
   g_object_class_install_property (object_class, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics", "What has been given out so far: records, "
-          "residues, filtered (records left out by length), id-hash, bytes (of the input, as they "
-          "came). Posted as element message 'seq-stats' at the end",
+          "residues, filtered (records left out by length), bad (left out by on-error), ignored (lines "
+          "and single bytes left out by strictness=lenient), id-hash, bytes (of the input, as they came). Posted as element message 'seq-stats' at the end",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   gst_seq_parser_install_properties (object_class, PROP_PARSER);
 

@@ -7,6 +7,9 @@
 
 #define DEFAULT_MAX_RECORD_BYTES (G_GUINT64_CONSTANT (1) << 30)
 
+GST_DEBUG_CATEGORY_STATIC (seq_parser_debug);
+#define GST_CAT_DEFAULT seq_parser_debug
+
 /* residues that are looked at to tell the alphabet */
 #define ALPHABET_SAMPLE 65536
 
@@ -41,6 +44,55 @@ gst_seq_parser_alphabet_get_type (void)
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, g_enum_register_static ("GstSeqAlphabet", values));
   return type;
+}
+
+static GType
+gst_seq_parser_strictness_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {SEQ_STRICTNESS_NORMAL, "What is certainly a record", "normal"},
+    {SEQ_STRICTNESS_STRICT, "Also refuses blanks in FASTQ sequences and qualities, qualities outside "
+        "33 to 126, a name behind '+' that is not the header's, and BGZF without its end", "strict"},
+    {SEQ_STRICTNESS_LENIENT, "Leaves out lines that are no part of a record, lines that start with ';' "
+        "or '#', and control bytes; reads a lone carriage return as the end of a line, and '@' or "
+        "'+' at the start of a FASTA line as residues", "lenient"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstSeqStrictness", values));
+  return type;
+}
+
+static GType
+gst_seq_parser_on_error_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {GST_SEQ_ON_ERROR_FAIL, "End with an error", "fail"},
+    {GST_SEQ_ON_ERROR_SKIP, "Leave it out, and count it", "skip"},
+    {GST_SEQ_ON_ERROR_QUARANTINE, "Leave it out, count it, and write its bytes to "
+        "quarantine-location", "quarantine"},
+    {0, NULL, NULL}
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstSeqOnError", values));
+  return type;
+}
+
+void
+gst_seq_parser_settings_clear (GstSeqParserSettings * settings)
+{
+  g_clear_pointer (&settings->quarantine_location, g_free);
+}
+
+void
+gst_seq_parser_settings_copy (const GstSeqParserSettings * settings, GstSeqParserSettings * copy)
+{
+  *copy = *settings;
+  copy->quarantine_location = g_strdup (settings->quarantine_location);
 }
 
 void
@@ -86,6 +138,22 @@ gst_seq_parser_install_properties (GObjectClass * klass, guint first_id)
           "zstd, which inflates while records are parsed) and, in seqsrc, parse large files (-1 = by "
           "the number of processors, 0 = none: all in the streaming thread). Records and their "
           "order do not depend on it", -1, 64, -1, flags));
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_STRICTNESS,
+      g_param_spec_enum ("strictness", "Strictness", "What is read as a record, and what is an error",
+          gst_seq_parser_strictness_get_type (), SEQ_STRICTNESS_NORMAL, flags));
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_ON_ERROR,
+      g_param_spec_enum ("on-error", "On error", "What happens with a record that can't be read. It "
+          "keeps its id, and what goes on is the next record; errors of files and of compression "
+          "are the end in any case", gst_seq_parser_on_error_get_type (), GST_SEQ_ON_ERROR_FAIL,
+          flags));
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_QUARANTINE_LOCATION,
+      g_param_spec_string ("quarantine-location", "Quarantine location", "With on-error=quarantine: "
+          "the file for the bytes of what could not be read, just as they came. It is made, or "
+          "emptied, at the start", NULL, flags));
+  g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_MAX_BAD_RECORDS,
+      g_param_spec_uint64 ("max-bad-records", "Max bad records", "So many records that can't be read "
+          "are left out by on-error; the next one is an error (0 = no limit)", 0, G_MAXUINT64, 0,
+          flags));
 }
 
 void
@@ -118,6 +186,19 @@ gst_seq_parser_set_property (GstSeqParserSettings * settings, GstSeqParserProp p
       break;
     case GST_SEQ_PARSER_PROP_WORKERS:
       settings->workers = g_value_get_int (value);
+      break;
+    case GST_SEQ_PARSER_PROP_STRICTNESS:
+      config->strictness = g_value_get_enum (value);
+      break;
+    case GST_SEQ_PARSER_PROP_ON_ERROR:
+      settings->on_error = g_value_get_enum (value);
+      break;
+    case GST_SEQ_PARSER_PROP_QUARANTINE_LOCATION:
+      g_free (settings->quarantine_location);
+      settings->quarantine_location = g_value_dup_string (value);
+      break;
+    case GST_SEQ_PARSER_PROP_MAX_BAD_RECORDS:
+      settings->max_bad_records = g_value_get_uint64 (value);
       break;
     case GST_SEQ_PARSER_N_PROPS:
       g_assert_not_reached ();
@@ -155,16 +236,95 @@ gst_seq_parser_get_property (const GstSeqParserSettings * settings, GstSeqParser
     case GST_SEQ_PARSER_PROP_WORKERS:
       g_value_set_int (value, settings->workers);
       break;
+    case GST_SEQ_PARSER_PROP_STRICTNESS:
+      g_value_set_enum (value, config->strictness);
+      break;
+    case GST_SEQ_PARSER_PROP_ON_ERROR:
+      g_value_set_enum (value, settings->on_error);
+      break;
+    case GST_SEQ_PARSER_PROP_QUARANTINE_LOCATION:
+      g_value_set_string (value, settings->quarantine_location);
+      break;
+    case GST_SEQ_PARSER_PROP_MAX_BAD_RECORDS:
+      g_value_set_uint64 (value, settings->max_bad_records);
+      break;
     case GST_SEQ_PARSER_N_PROPS:
       g_assert_not_reached ();
   }
 }
 
-SeqReader *
-gst_seq_parser_new_reader (const GstSeqParserSettings * settings)
+/* ---- readers ---- */
+
+static void
+report_bad_record (const GError * error, const SeqFastxPosition * position, gpointer data)
 {
-  return seq_reader_new (&settings->config,
+  GstSeqParserReporter *reporter = data;
+  const gchar *location = reporter->locate ? reporter->locate (reporter->element) : NULL;
+
+  if (!location)
+    location = "input";
+  GST_WARNING_OBJECT (reporter->element, "%s: left out: %s", location, error->message);
+  if (reporter->n_reports++ < GST_SEQ_MAX_REPORTS)
+    gst_element_post_message (reporter->element,
+        gst_message_new_element (GST_OBJECT (reporter->element),
+            gst_structure_new ("seq-bad-record", "location", G_TYPE_STRING, location,
+                "line", G_TYPE_UINT64, position->line, "byte", G_TYPE_UINT64, position->byte,
+                "record", G_TYPE_UINT64, position->record, "reason", G_TYPE_STRING, error->message,
+                NULL)));
+}
+
+/* The quarantine: the one file that is written. */
+static void
+post_quarantine_error (GstElement * element, const GError * error)
+{
+  gint code = g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC) ?
+      GST_RESOURCE_ERROR_NO_SPACE_LEFT : GST_RESOURCE_ERROR_WRITE;
+
+  gst_element_message_full (element, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR, code,
+      g_strdup (error->message), NULL, __FILE__, GST_FUNCTION, __LINE__);
+}
+
+SeqReader *
+gst_seq_parser_new_reader (const GstSeqParserSettings * settings, GstSeqParserReporter * reporter)
+{
+  SeqRecoveryConfig recovery = {
+    .max_bad = settings->max_bad_records, .report = report_bad_record, .data = reporter,
+  };
+  GError *error = NULL;
+  SeqReader *reader;
+
+  GST_DEBUG_CATEGORY_INIT (seq_parser_debug, "seqparser", 0, "parser of seqsrc and seqdec");
+  if (settings->on_error == GST_SEQ_ON_ERROR_QUARANTINE)
+    recovery.quarantine = settings->quarantine_location;
+  if (settings->on_error == GST_SEQ_ON_ERROR_QUARANTINE && !recovery.quarantine) {
+    GST_ELEMENT_ERROR (reporter->element, RESOURCE, SETTINGS,
+        ("on-error=quarantine needs quarantine-location"), (NULL));
+    return NULL;
+  }
+  reader = seq_reader_new (&settings->config,
       gst_seq_workers (1, g_get_num_processors (), settings->workers));
+  if (settings->on_error != GST_SEQ_ON_ERROR_FAIL
+      && !seq_reader_set_recovery (reader, &recovery, &error)) {
+    gst_element_message_full (reporter->element, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR,
+        GST_RESOURCE_ERROR_OPEN_WRITE, g_strdup (error->message), NULL, __FILE__, GST_FUNCTION,
+        __LINE__);
+    g_error_free (error);
+    g_clear_pointer (&reader, seq_reader_free);
+  }
+  return reader;
+}
+
+gboolean
+gst_seq_parser_reset_reader (SeqReader * reader, GstSeqParserReporter * reporter)
+{
+  GError *error = NULL;
+
+  reporter->n_reports = 0;
+  if (seq_reader_reset (reader, &error))
+    return TRUE;
+  post_quarantine_error (reporter->element, error);
+  g_error_free (error);
+  return FALSE;
 }
 
 /* ---- blocks to buffers ---- */
@@ -244,6 +404,10 @@ gst_seq_parser_post_error (GstElement * element, SeqReader * reader, const gchar
   const gchar *where = location ? location : "input";
   SeqFastxPosition position;
 
+  if (error->domain == G_FILE_ERROR) {
+    post_quarantine_error (element, error);
+    return;
+  }
   if (error->domain != SEQ_FASTX_ERROR) {
     guint64 byte = seq_inflate_get_consumed (seq_reader_get_inflate (reader));
 
@@ -289,7 +453,8 @@ gst_seq_parser_stats (const GstSeqParserCounts * counts)
 {
   return gst_structure_new ("seq-stats",
       "records", G_TYPE_UINT64, counts->records, "residues", G_TYPE_UINT64, counts->residues,
-      "filtered", G_TYPE_UINT64, counts->filtered, "id-hash", G_TYPE_UINT64, counts->id_hash,
+      "filtered", G_TYPE_UINT64, counts->filtered, "bad", G_TYPE_UINT64, counts->bad,
+      "ignored", G_TYPE_UINT64, counts->ignored, "id-hash", G_TYPE_UINT64, counts->id_hash,
       "bytes", G_TYPE_UINT64, counts->bytes, NULL);
 }
 

@@ -52,6 +52,7 @@ struct _GstSeqSrc
 
   /* set up in start(); the streaming thread's own */
   GstSeqAlphabet alphabet;
+  GstSeqParserReporter reporter;
   GPtrArray *files;
   guint next_file;
   GstCaps *caps;
@@ -192,11 +193,10 @@ list_files (GstSeqSrc * self, gchar ** given_as, GError ** error)
 
 /* ---- states ---- */
 
-static void
+static gboolean
 rewind_input (GstSeqSrc * self)
 {
   close_input (self);
-  seq_reader_reset (self->reader);
   gst_clear_caps (&self->caps);
   g_clear_error (&self->error);
   self->next_file = 0;
@@ -208,6 +208,38 @@ rewind_input (GstSeqSrc * self)
   self->failed = FALSE;
   self->ended = FALSE;
   GST_OBJECT_UNLOCK (self);
+  return gst_seq_parser_reset_reader (self->reader, &self->reporter);
+}
+
+static const gchar *
+locate (GstElement * element)
+{
+  return current_location (GST_SEQ_SRC (element));
+}
+
+/* Sets up the reader. FALSE, with an error posted, if the settings can't be met. */
+static gboolean
+make_reader (GstSeqSrc * self)
+{
+  guint blocksize = gst_base_src_get_blocksize (GST_BASE_SRC (self));
+  GstSeqParserSettings settings;
+  SeqReader *reader;
+
+  GST_OBJECT_LOCK (self);
+  gst_seq_parser_settings_copy (&self->settings, &settings);
+  GST_OBJECT_UNLOCK (self);
+  if (blocksize != 0 && blocksize != G_MAXUINT)
+    settings.config.block_size = MIN (blocksize, MAX_BLOCK_SIZE);
+  self->alphabet = settings.alphabet;
+  self->config = settings.config;
+  self->n_threads = gst_seq_workers (1, g_get_num_processors (), settings.workers);
+  self->reporter = (GstSeqParserReporter) { GST_ELEMENT (self), locate, 0 };
+  reader = gst_seq_parser_new_reader (&settings, &self->reporter);
+  gst_seq_parser_settings_clear (&settings);
+  GST_OBJECT_LOCK (self);
+  self->reader = reader;
+  GST_OBJECT_UNLOCK (self);
+  return reader != NULL;
 }
 
 static gboolean
@@ -215,8 +247,6 @@ gst_seq_src_start (GstBaseSrc * src)
 {
   GstSeqSrc *self = GST_SEQ_SRC (src);
   GError *error = NULL;
-  GstSeqParserSettings settings;
-  guint blocksize = gst_base_src_get_blocksize (src);
   gchar *given_as = NULL;
 
   self->files = list_files (self, &given_as, &error);
@@ -227,20 +257,13 @@ gst_seq_src_start (GstBaseSrc * src)
     return FALSE;
   }
   look_at_files (self);
-  GST_OBJECT_LOCK (self);
-  settings = self->settings;
-  GST_OBJECT_UNLOCK (self);
-  if (blocksize != 0 && blocksize != G_MAXUINT)
-    settings.config.block_size = MIN (blocksize, MAX_BLOCK_SIZE);
-  self->alphabet = settings.alphabet;
-  self->config = settings.config;
-  self->n_threads = gst_seq_workers (1, g_get_num_processors (), settings.workers);
-  GST_OBJECT_LOCK (self);
-  self->reader = gst_seq_parser_new_reader (&settings);
-  GST_OBJECT_UNLOCK (self);
+  self->next_file = 0;
+  if (!make_reader (self)) {
+    g_clear_pointer (&self->files, g_ptr_array_unref);
+    return FALSE;
+  }
   self->buffer = g_malloc (READ_SIZE);
-  rewind_input (self);
-  return TRUE;
+  return rewind_input (self);
 }
 
 static gboolean
@@ -355,7 +378,7 @@ next_of_ranges (GstSeqSrc * self, SeqBlock ** block)
   position.record = next_id;
   position.line = seq_range_reader_count_lines (self->ranges, position.byte);
   g_clear_pointer (&self->ranges, seq_range_reader_free);
-  seq_fastx_begin_at (seq_reader_get_parser (self->reader), &position);
+  seq_reader_begin_at (self->reader, &position);
   if (status == SEQ_RANGE_END)
     close_input (self);
   else if (seq_input_seek_file (self->input, position.byte))
@@ -421,6 +444,8 @@ gst_seq_src_create (GstPushSrc * src, GstBuffer ** buffer)
   GST_OBJECT_LOCK (self);
   self->ended = ret == GST_FLOW_EOS;
   self->counts.filtered = self->filtered + filtered + stats.filtered;
+  self->counts.ignored = stats.ignored;
+  self->counts.bad = seq_reader_get_n_bad (self->reader);
   self->counts.bytes = self->done_bytes + self->file_bytes;
   GST_OBJECT_UNLOCK (self);
   if (ret != GST_FLOW_OK)
@@ -497,8 +522,7 @@ gst_seq_src_do_seek (GstBaseSrc * src, GstSegment * segment)
   /* only a seek that was asked for before the start has not been looked at by refuse_event() */
   if (segment->start != 0 || segment->rate != 1.0 || segment->stop != GST_CLOCK_TIME_NONE)
     return FALSE;
-  rewind_input (GST_SEQ_SRC (src));
-  return TRUE;
+  return rewind_input (GST_SEQ_SRC (src));
 }
 
 /* Seeks that are not possible are refused, from both sides that they come from, before the base
@@ -704,6 +728,7 @@ gst_seq_src_finalize (GObject * object)
 
   g_free (self->location);
   g_strfreev (self->locations);
+  gst_seq_parser_settings_clear (&self->settings);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
 
@@ -741,8 +766,8 @@ gst_seq_src_class_init (GstSeqSrcClass * klass)
           G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
   g_object_class_install_property (object_class, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics", "What has been given out so far: records, "
-          "residues, filtered (records left out by length), id-hash, bytes (of the input, as "
-          "stored). Posted as element message 'seq-stats' at the end",
+          "residues, filtered (records left out by length), bad (left out by on-error), ignored (lines "
+          "and single bytes left out by strictness=lenient), id-hash, bytes (of the input, as stored). Posted as element message 'seq-stats' at the end",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   gst_seq_parser_install_properties (object_class, PROP_PARSER);
 

@@ -12,7 +12,13 @@ typedef struct
   const gchar *records[8];
   gint error;                   /* SeqFastxError after these records, or -1 */
   guint64 line, byte;           /* of the error */
+  guint modes;                  /* bits of SeqStrictness; 0: of all for what is no error, else NORMAL
+                                 * and STRICT */
 } Case;
+
+#define NORMAL (1 << SEQ_STRICTNESS_NORMAL)
+#define STRICT (1 << SEQ_STRICTNESS_STRICT)
+#define LENIENT (1 << SEQ_STRICTNESS_LENIENT)
 
 static const SeqFastxConfig defaults = {
   .block_size = 1 << 20, .max_record_bytes = 1 << 24,
@@ -69,7 +75,7 @@ parse (SeqFastx * parser, const gchar * input, gsize size, gsize split, gsize st
 }
 
 static void
-check_case (const Case * c, gsize split, gsize step, gsize block_size)
+check_case (const Case * c, SeqStrictness strictness, gsize split, gsize step, gsize block_size)
 {
   SeqBlockPool *pool = seq_block_pool_new (4096, 2);
   SeqFastxConfig config = defaults;
@@ -81,6 +87,9 @@ check_case (const Case * c, gsize split, gsize step, gsize block_size)
   guint n = 0;
 
   config.block_size = block_size;
+  config.strictness = strictness;
+  if (strstr (c->name, "too-long") != NULL)
+    config.max_record_bytes = 10;
   parser = seq_fastx_new (&config, pool);
   ok = parse (parser, c->input, size, split, step, out, &error);
   for (; c->records[n]; n++) {
@@ -142,7 +151,8 @@ static const Case cases[] = {
   {"fastq-zero-length", "@r1\n\n+\n\n@r2\n+\n@r3\nA\n+\nI\n@r4\n\n+", -1,
       {"r1||", "r2||", "r3|A|I", "r4||"}, -1},
   {"fastq-blank-between", "\n@r1\nA\n+\nI\n\n \n@r2\nA\n+\nI\n", -1, {"r1|A|I", "r2|A|I"}, -1},
-  {"fastq-trailing-blank", "@r1\nAC\n+\nII \t\n@r2\nA\n+\nI\n", -1, {"r1|AC|II", "r2|A|I"}, -1},
+  {"fastq-trailing-blank", "@r1\nAC\n+\nII \t\n@r2\nA\n+\nI\n", -1, {"r1|AC|II", "r2|A|I"}, -1,
+      0, 0, NORMAL | LENIENT},
 
   {"junk", "hello\n>a\nA\n", -1, {NULL}, SEQ_FASTX_ERROR_NO_HEADER, 1, 0},
   {"junk-after-blank", "\n \nACGT\n", -1, {NULL}, SEQ_FASTX_ERROR_NO_HEADER, 3, 3},
@@ -173,6 +183,61 @@ static const Case cases[] = {
   {"fastq-cut-sequence", "@r\nACGT", -1, {NULL}, SEQ_FASTX_ERROR_TRUNCATED, 2, 7},
   {"fastq-cut-plus", "@r\nACGT\n+", -1, {NULL}, SEQ_FASTX_ERROR_TRUNCATED, 3, 9},
   {"fastq-cut-quality", "@r\nACGT\n+\nII", -1, {NULL}, SEQ_FASTX_ERROR_TRUNCATED, 4, 12},
+
+  /* what LENIENT refuses, too */
+  {"lenient-utf16-bom", "\xff\xfe>\0a\0", 6, {NULL}, SEQ_FASTX_ERROR_NO_HEADER, 1, 0, LENIENT},
+  {"lenient-quality-long", "@r\nAC\n+\nII\n@s\nAC\n+\nIII\n", -1, {"r|AC|II"},
+      SEQ_FASTX_ERROR_QUALITY, 8, 21, LENIENT},
+  {"lenient-quality-short", "@r\nACGT\n+\nIII\n@s\nACGT\n+\nIIII\n", -1, {NULL},
+      SEQ_FASTX_ERROR_QUALITY, 5, 15, LENIENT},
+  {"lenient-quality-missing", "@r\nACGT\n+\n", -1, {NULL}, SEQ_FASTX_ERROR_TRUNCATED, 4, 10, LENIENT},
+  {"lenient-no-plus", "@r\nAC\n@s\nAC\n+\nII\n", -1, {NULL}, SEQ_FASTX_ERROR_SYNTAX, 3, 6, LENIENT},
+  {"lenient-cut", "@r\nACGT\n+\nII", -1, {NULL}, SEQ_FASTX_ERROR_TRUNCATED, 4, 12, LENIENT},
+  {"lenient-fasta-in-fastq", "@r\nAC\n+\nII\n>a\nAC\n", -1, {"r|AC|II"},
+      SEQ_FASTX_ERROR_NO_HEADER, 5, 11, LENIENT},
+  /* what it reads on over */
+  {"lenient-junk", "hello\n#x\n;y\n \tz\n\001\n>a\nA\n", -1, {"a|A|-"}, -1, 0, 0, LENIENT},
+  {"lenient-junk-only", "hello\nworld", -1, {NULL}, -1, 0, 0, LENIENT},
+  {"lenient-half-bom", "\xef\xbb\xbe\n>a\nA\n", -1, {"a|A|-"}, -1, 0, 0, LENIENT},
+  {"lenient-half-bom-end", "\xef\xbb", -1, {NULL}, -1, 0, 0, LENIENT},
+  {"lenient-comments", ">a\nAC\n;x\nGT\n#y\n>b\n;\n#only", -1, {"a|ACGT|-", "b||-"}, -1, 0, 0,
+      LENIENT},
+  {"lenient-fastq-comments", "@r\n#c\nAC\n;\n+\n#;\n# between\n@s\nA\n+\n;\n", -1,
+      {"r|AC|#;", "s|A|;"}, -1, 0, 0, LENIENT},
+  {"lenient-cr-only", ">a\rAC\rGT\r\r>b\r;x\rA\r", -1, {"a|ACGT|-", "b|A|-"}, -1, 0, 0, LENIENT},
+  {"lenient-cr-fastq", "@a\rACG\r+\rI@+\r@b\rA\r+b\rI", -1, {"a|ACG|I@+", "b|A|I"}, -1, 0, 0,
+      LENIENT},
+  {"lenient-line-ends", ">a\rAC\nGT\r\n\r>b\n\rA\r", -1, {"a|ACGT|-", "b|A|-"}, -1, 0, 0, LENIENT},
+  {"lenient-control-bytes", ">a\0b\nA\0C\033GT\177\n\001A", 18, {"ab|ACGTA|-"}, -1, 0, 0, LENIENT},
+  {"lenient-marks", ">a\nAC\n@r\n+\nGT\n>b\n@", -1, {"a|AC@r+GT|-", "b|@|-"}, -1, 0, 0, LENIENT},
+
+  /* what only STRICT refuses */
+  {"strict-plus-name", "@r1 x\nA\n+r1 x\nI\n@r2\nA\n+\nI\n@ r3\nA\n+ r3\r\nI\n@\nA\n+\nI\n", -1,
+      {"r1 x|A|I", "r2|A|I", "r3|A|I", "|A|I"}, -1},
+  {"strict-plus-tab", "@r\ta\nA\n+r\ta\nI\n", -1, {"r\ta|A|I"}, -1},
+  {"strict-plus-differs", "@r1\nA\n+r1\nI\n@r2\nA\n+r3\nI\n", -1, {"r1|A|I"}, SEQ_FASTX_ERROR_SYNTAX,
+      7, 20, STRICT},
+  {"strict-plus-short", "@r1 x\nA\n+r1\nI\n", -1, {NULL}, SEQ_FASTX_ERROR_SYNTAX, 3, 11, STRICT},
+  {"strict-plus-short-end", "@r1 x\n\n+r1", -1, {NULL}, SEQ_FASTX_ERROR_SYNTAX, 3, 10, STRICT},
+  {"strict-plus-any", "@r1\nA\n+r2\nI\n", -1, {"r1|A|I"}, -1, 0, 0, NORMAL | LENIENT},
+  {"strict-quality-low", "@r\nAC\n+\nI\001\n", -1, {NULL}, SEQ_FASTX_ERROR_BYTE, 4, 9, STRICT},
+  {"strict-quality-del", "@r\nAC\n+\nI\177\n", -1, {NULL}, SEQ_FASTX_ERROR_BYTE, 4, 9, STRICT},
+  {"strict-quality-high", "@r\nACGTA\n+\nII\x80II\n", -1, {NULL}, SEQ_FASTX_ERROR_BYTE, 4, 13, STRICT},
+  {"strict-quality-any", "@r\nACG\n+\n\001\177\x80\n", -1, {"r|ACG|\001\177\x80"}, -1, 0, 0,
+      NORMAL | LENIENT},
+  {"strict-blank-in-quality", "@r\nAC\n+\nI I\n", -1, {NULL}, SEQ_FASTX_ERROR_BYTE, 4, 9, STRICT},
+  {"strict-blank-behind-quality", "@r\nAC\n+\nII\t\n", -1, {NULL}, SEQ_FASTX_ERROR_BYTE, 4, 10, STRICT},
+  {"strict-blank-in-sequence", "@r\nA C\n+\nII\n", -1, {NULL}, SEQ_FASTX_ERROR_BYTE, 2, 4, STRICT},
+  {"strict-blanks-fasta", "> r x\nA C\n", -1, {"r x|AC|-"}, -1},
+
+  /* max-record-bytes 10, wherever pieces end and whatever else is wrong behind it */
+  {"too-long", ">a\nA\n>b\nACGTACGTACGT\n>c\nA\n", -1, {"a|A|-"}, SEQ_FASTX_ERROR_TOO_LONG, 3, 5,
+      NORMAL | STRICT | LENIENT},
+  {"too-long-not", ">a\nACGTACGTA\n", -1, {"a|ACGTACGTA|-"}, -1},
+  {"too-long-and-bad", ">b\nACGTACGTACGT\001\n", -1, {NULL}, SEQ_FASTX_ERROR_TOO_LONG, 1, 0},
+  {"too-long-name", ">name that goes on and on\nA\n", -1, {NULL}, SEQ_FASTX_ERROR_TOO_LONG, 1, 0},
+  {"too-long-quality", "@r\nACGTA\n+\nIIIII\n", -1, {NULL}, SEQ_FASTX_ERROR_TOO_LONG, 1, 0},
+  {"too-long-qualities", "@r\nACGTA\n+\nIIIIII\n", -1, {NULL}, SEQ_FASTX_ERROR_TOO_LONG, 1, 0},
 };
 
 static void
@@ -180,12 +245,17 @@ test_case (gconstpointer data)
 {
   const Case *c = data;
   gsize size = c->size < 0 ? strlen (c->input) : (gsize) c->size;
+  guint modes = c->modes != 0 ? c->modes : NORMAL | STRICT | (c->error < 0 ? LENIENT : 0);
 
-  check_case (c, 0, MAX (size, 1), 1 << 20);
-  check_case (c, 0, 1, 1 << 20);
-  check_case (c, 0, 1, 1);      /* a block for every record */
-  for (gsize split = 1; split < size; split++)
-    check_case (c, split, size, 1 << 20);
+  for (SeqStrictness mode = 0; mode <= SEQ_STRICTNESS_LENIENT; mode++) {
+    if ((modes & 1 << mode) == 0)
+      continue;
+    check_case (c, mode, 0, MAX (size, 1), 1 << 20);
+    check_case (c, mode, 0, 1, 1 << 20);
+    check_case (c, mode, 0, 1, 1);      /* a block for every record */
+    for (gsize split = 1; split < size; split++)
+      check_case (c, mode, split, size, 1 << 20);
+  }
 }
 
 /* ---- generated input: every length around the vector sizes, blocks that turn over ---- */

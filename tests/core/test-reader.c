@@ -99,7 +99,7 @@ test_files_in_a_row (void)
       flush (reader, out);
       g_assert_cmpstr (out->str, ==, "0:a=ACGT 1:b= 2:c=T 3:d=MK ");
       g_string_truncate (out, 0);
-      seq_reader_reset (reader);        /* and all of it again */
+      g_assert_true (seq_reader_reset (reader, NULL));        /* and all of it again */
     }
     g_string_free (out, TRUE);
     seq_reader_free (reader);

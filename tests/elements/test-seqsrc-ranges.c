@@ -112,6 +112,7 @@ test_errors (Files * f, gconstpointer data)
   for (guint i = 0; i < G_N_ELEMENTS (places); i++) {
     write_large (f, "x.fa", places[i]);
     compare (f, "location=\"%D/x.fa\"");
+    compare (f, "location=\"%D/x.fa\" on-error=skip");
   }
 }
 

@@ -137,11 +137,11 @@ test_left_out_as_told (void)
 static void
 test_translated (void)
 {
-  static const gchar *const lossy = "identity drop-probability=0.9";
+  static const gchar *const lossy = "valve drop=true drop-mode=forward-sticky-events";
   gchar *reads = g_build_filename (g_getenv ("GST_SEQ_TEST_DATA"), "reads.fastq", NULL);
 
   for (guint i = 0; i < 3; i++) {
-    gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s\" alphabet=dna blocksize=4096 ! "
+    gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s\" alphabet=dna ! "
         "%s ! seqtranslate name=translate min-length=20 ! seqsort window=10 ! %s ! "
         "fakesink name=end", reads, i == 1 ? lossy : "identity", i == 2 ? lossy : "identity");
     RunResult run = run_seqrun (NULL, line, NULL);
