@@ -155,7 +155,7 @@ test_letters (void)
 
     if (byte != 0 && byte < 128 && strchr (others, g_ascii_toupper (byte))) {
       g_assert_cmpuint (seq_nucleotide_sets[byte], !=, 0);
-      g_assert_cmpuint (seq_nucleotide_sets[byte], ==, seq_nucleotide_sets[g_ascii_toupper (byte)]);
+      g_assert_cmpuint (seq_nucleotide_sets[byte], ==, seq_nucleotide_sets[(guint8) g_ascii_toupper (byte)]);
     } else {
       for (guint i = 0; i < 3; i++) {
         g_assert_cmpint (code.forward[seq_codon_index (codons[i])], ==, 'X');

@@ -406,7 +406,7 @@ test_random (void)
   static const gchar *const letters[] = { "ACGT", "ACGTacgtNRY", "AT", "TAGN-" };
   g_autoptr (GRand) rand = g_rand_new_with_seed (3);
 
-  for (guint i = 0; i < 400; i++) {
+  for (guint i = 0; i < 60; i++) {
     SeqTranslateConfig config = {
       .genetic_code = i % 5 == 0 ? 22 : 11,
       .frames = g_rand_int_range (rand, 0, 4),
@@ -417,7 +417,8 @@ test_random (void)
     Parents p = { 0 };
 
     if (config.chunk > 0)
-      config.overlap = g_rand_int_range (rand, 0, config.chunk);
+      /* nearly a whole chunk of it makes very many products, so that is rare */
+      config.overlap = g_rand_int_range (rand, 0, i % 20 == 1 ? config.chunk : config.chunk / 2 + 1);
     for (guint k = 0; k < 5; k++) {
       g_autofree gchar *nucleotides = random_nucleotides (rand, g_rand_int_range (rand, 0, 400),
           letters[i % G_N_ELEMENTS (letters)]);

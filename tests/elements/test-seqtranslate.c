@@ -17,8 +17,10 @@ static GstHarness *
 harness_new (const gchar * properties)
 {
   g_autofree gchar *line = g_strdup_printf ("seqtranslate %s", properties);
-  GstHarness *h = gst_harness_new_parse (line);
+  GstElement *element = gst_parse_launch (line, NULL);
+  GstHarness *h = gst_harness_new_with_element (element, "sink", "src");
 
+  gst_object_unref (element);
   gst_harness_set_src_caps_str (h, CAPS);
   return h;
 }
