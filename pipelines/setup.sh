@@ -8,6 +8,8 @@ build_packages=(gcc libc6-dev meson ninja-build pkgconf libgstreamer1.0-dev libi
 # what the tests need besides: other plugins, compressors to compare with, and Python bindings
 test_packages=(gstreamer1.0-plugins-good gzip tabix zstd gobject-introspection libgirepository1.0-dev
   gir1.2-gstreamer-1.0 python3-gi)
+# to fuzz, besides (tests/fuzz/run)
+fuzz_packages=(clang libclang-rt-dev)
 
 # where each example stands, and the package that it comes from
 proteins=/usr/share/doc/mmseqs2/example-data/DB.fasta.gz
