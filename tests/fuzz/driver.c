@@ -47,7 +47,7 @@ main (int argc, char **argv)
 
   g_test_add_func ("/empty", run_empty);
   while ((name = g_dir_read_name (dir))) {
-    gchar *test = g_strconcat ("/", name, NULL);
+    gchar *test = g_strconcat ("/corpus/", name, NULL);
 
     g_ptr_array_add (paths, g_build_filename (argv[1], name, NULL));
     g_test_add_data_func (test, g_ptr_array_index (paths, paths->len - 1), run_file);

@@ -35,13 +35,15 @@ take_case (FuzzInput * in, Case * c)
     c->tokens[c->n_rows] = (guint32) fuzz_take_byte (in) << scale;
 }
 
-/* What a batch costs, in 128 bits so that nothing wraps round. */
+/* wide enough that nothing wraps round */
+__extension__ typedef unsigned __int128 Wide;
+
 static gboolean
 is_over (const SeqBatchLimits * limits, const SeqPlannedBatch * batch)
 {
-  unsigned __int128 slots, cost = 0;
+  Wide slots, cost = 0;
 
-  slots = limits->packed ? batch->tokens : (unsigned __int128) batch->n_rows * batch->row_length;
+  slots = limits->packed ? batch->tokens : (Wide) batch->n_rows * batch->row_length;
   if (limits->cost == SEQ_BATCH_COST_TOKENS)
     cost = batch->tokens;
   else if (limits->cost == SEQ_BATCH_COST_PADDED)
@@ -50,7 +52,7 @@ is_over (const SeqBatchLimits * limits, const SeqPlannedBatch * batch)
     cost = slots * batch->row_length;
   else
     for (guint i = 0; i < batch->n_rows; i++)
-      cost += (unsigned __int128) batch->rows[i].tokens * batch->rows[i].tokens;
+      cost += (Wide) batch->rows[i].tokens * batch->rows[i].tokens;
   return (limits->max_rows > 0 && batch->n_rows > limits->max_rows)
       || (limits->max_slots > 0 && slots > limits->max_slots)
       || (limits->max_cost > 0 && cost > limits->max_cost);

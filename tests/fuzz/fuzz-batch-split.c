@@ -33,6 +33,7 @@ take_tensor (FuzzInput * in, GstBuffer * batch, GstSeqTensorInfo * info)
       { "input_ids", "attention_mask", "cu_seqlens", "position_ids" };
   gsize size = fuzz_take_u16 (in) % 2048;
   guint shift = fuzz_choose (in, 4) * 8;
+  guint8 *data = g_malloc0 (MAX (size, 1));
 
   info->name = names[fuzz_choose (in, G_N_ELEMENTS (names))];
   info->type = fuzz_choose (in, GST_SEQ_TENSOR_FLOAT16 + 2);
@@ -40,8 +41,7 @@ take_tensor (FuzzInput * in, GstBuffer * batch, GstSeqTensorInfo * info)
   for (guint d = 0; d < GST_SEQ_TENSOR_MAX_RANK; d++)
     info->dims[d] = (guint32) fuzz_take_byte (in) << shift;
   info->offset = fuzz_choose (in, 4) > 0 ? GST_SEQ_TENSOR_HEADER_SIZE : fuzz_take_u16 (in);
-  gst_buffer_append_memory (batch, gst_memory_new_wrapped (0, g_malloc0 (size + 1), size, 0, size,
-          NULL, g_free));
+  gst_buffer_append_memory (batch, gst_memory_new_wrapped (0, data, size, 0, size, data, g_free));
 }
 
 static GstBuffer *

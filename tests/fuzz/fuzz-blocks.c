@@ -50,16 +50,22 @@ take_table (FuzzInput * in, gsize size, gboolean * inside)
   return g_bytes_new_take (records, n * sizeof *records);
 }
 
+/* Of just that size, so that a sanitizer sees a read behind it. */
+static GstMemory *
+new_memory (guint8 * data, gsize size)
+{
+  return gst_memory_new_wrapped (0, data, size, 0, size, data, g_free);
+}
+
 static GstBuffer *
 take_block (FuzzInput * in, gboolean * inside)
 {
-  gsize size = MIN (fuzz_take_byte (in), in->size);
+  gsize wanted = fuzz_take_byte (in), size = MIN (wanted, in->size);
   GstBuffer *block = gst_buffer_new ();
   GBytes *table;
 
   if (size > 0)
-    gst_buffer_append_memory (block, gst_memory_new_wrapped (0, g_memdup2 (in->data, size), size, 0,
-            size, NULL, NULL));
+    gst_buffer_append_memory (block, new_memory (g_memdup2 (in->data, size), size));
   in->data += size;
   in->size -= size;
   table = take_table (in, size, inside);

@@ -11,7 +11,7 @@
 static const gchar *const lines[] = {
   "seqbatch tokenizer=bytes batch-size=1 workers=0",
   "seqbatch tokenizer=bytes batch-size=2 pad-to=8 max-length=8 workers=0",
-  "seqbatch tokenizer=bytes layout=packed fixed-total=16 max-tokens=16 batch-size=2 workers=0",
+  "seqbatch tokenizer=bytes layout=packed fixed-total=true max-tokens=16 batch-size=2 workers=0",
   "seqbatch tokenizer=bytes batch-size=2 pad-to=8 max-length=8 workers=0 ! pinnedqueue",
 };
 
