@@ -64,7 +64,7 @@ def wrap(text, width):
 def fasta(n, width=60, letters="ACGT", shortest=1, name="r{} some words, x=1"):
     records = []
     for number in range(n):
-        sequence = residues(rng.randrange(shortest, 500), letters)
+        sequence = residues(max(0, rng.randrange(shortest, 500)), letters)
         lines = wrap(sequence, width) + "\n" if sequence else ""
         records.append(f">{name.format(number)}\n{lines}")
     return "".join(records)
@@ -73,7 +73,7 @@ def fasta(n, width=60, letters="ACGT", shortest=1, name="r{} some words, x=1"):
 def fastq(n, width=1000, shortest=1, plus=False):
     records = []
     for number in range(n):
-        length = rng.randrange(shortest, 300)
+        length = max(0, rng.randrange(shortest, 300))
         quality = qualities(length)
         if number % 7 == 1 and length:          # what looks like a header or a separator
             quality = "@+>"[number % 3] + quality[1:]
