@@ -21,6 +21,7 @@ struct _SeqInput
   gchar *location;
   int fd;                       /* -1 for a remote location */
   gboolean may_wait;            /* no regular file: wait with poll before reading */
+  off_t size;                   /* of a regular file when it was opened */
   int wake;                     /* eventfd, readable while interrupted */
   gint interrupted;             /* atomic */
 #ifdef HAVE_HTSLIB
@@ -180,6 +181,7 @@ open_local (SeqInput * self, const gchar * path, GError ** error)
     return FALSE;
   }
   self->may_wait = !S_ISREG (info.st_mode);
+  self->size = info.st_size;
   if (self->may_wait) {
     self->wake = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->wake < 0) {
@@ -256,6 +258,23 @@ read_some (SeqInput * self, guint8 * buffer, gsize size)
   return read (self->fd, buffer, size);
 }
 
+/* The end that was met may be that of a file which was cut meanwhile: half a record of FASTA looks like
+ * a whole one. */
+static gboolean
+check_end (SeqInput * self, GError ** error)
+{
+  struct stat info;
+  gchar *why;
+
+  if (self->fd < 0 || self->may_wait || fstat (self->fd, &info) != 0 || info.st_size >= self->size)
+    return TRUE;
+  why = g_strdup_printf ("it was cut to %" G_GINT64_FORMAT " of its %" G_GINT64_FORMAT
+      " bytes while it was read", (gint64) info.st_size, (gint64) self->size);
+  set_error (error, G_FILE_ERROR_IO, "Could not read", self->location, why);
+  g_free (why);
+  return FALSE;
+}
+
 gssize
 seq_input_read (SeqInput * self, guint8 * buffer, gsize size, GError ** error)
 {
@@ -271,6 +290,8 @@ seq_input_read (SeqInput * self, guint8 * buffer, gsize size, GError ** error)
 
   if (n < 0)
     set_error_from_errno (error, errno, "Could not read", self->location);
+  else if (n == 0 && !check_end (self, error))
+    n = -1;
   return n;
 }
 

@@ -28,8 +28,10 @@ void seq_input_close (SeqInput * self);
 
 /*
  * Waits for bytes, returns how many were read, 0 at the end, -1 on error. Fewer than `size` (which
- * must not be 0) say nothing about the end. Signals do not disturb it. An interrupted read returns
- * -1 with G_FILE_ERROR_INTR, which means nothing else; no bytes are lost.
+ * must not be 0) say nothing about the end. Signals do not disturb it. A regular file that is shorter
+ * at its end than it was when it was opened is an error, G_FILE_ERROR_IO; one that has grown is read as
+ * far as it goes. An interrupted read returns -1 with G_FILE_ERROR_INTR, which means nothing else; no
+ * bytes are lost.
  */
 gssize seq_input_read (SeqInput * self, guint8 * buffer, gsize size, GError ** error);
 

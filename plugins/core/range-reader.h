@@ -15,9 +15,9 @@ G_BEGIN_DECLS
  * ended, and the first begins at the start of the file; so by induction all are right, and one that
  * was guessed wrong is parsed again, from the right place.
  *
- * Errors are not reported from here: where a range can't be read or parsed, the reader ends at its
- * first record and says where that is, and who goes on from there in order finds the error, in the
- * words and at the place that it always has. */
+ * Errors are not reported from here: where a range can't be read or parsed, or the file has become
+ * shorter, the reader ends at its first record and says where that is, and who goes on from there in
+ * order finds the error, in the words and at the place that it always has. */
 
 typedef struct _SeqRangeReader SeqRangeReader;
 

@@ -165,13 +165,22 @@ check_qualities (GstSeqEnc * self, const GstSeqRecordsMeta * meta)
   return TRUE;
 }
 
+/* Not from GStreamer's allocator, which ends the program where there is no memory. */
+static GstBuffer *
+new_text (gsize size)
+{
+  gpointer bytes = g_try_malloc (MAX (size, 1));
+
+  return bytes ? gst_buffer_new_wrapped (bytes, size) : NULL;
+}
+
 /* NULL, and an error is posted, where the block can't be written. */
 static GstBuffer *
 encode (GstSeqEnc * self, const GstSeqRecordsMeta * meta, const guint8 * data, guint line_width)
 {
   gsize size = seq_text_size (self->text_format, line_width, data, meta->records,
       meta->n_records);
-  GstBuffer *text = gst_buffer_new_allocate (NULL, size, NULL);
+  GstBuffer *text = new_text (size);
   GstMapInfo map;
   guint n;
 

@@ -162,6 +162,34 @@ test_read_error (Fixture * f, gconstpointer data)
   seq_input_close (input);
 }
 
+/* A file that is cut while it is read has no end that can be trusted; one that grows has. */
+static void
+test_size_changes (Fixture * f, gconstpointer data)
+{
+  gchar *path = in_dir (f, "file");
+  GError *error = NULL;
+  SeqInput *input;
+  guint8 buffer[8];
+
+  write_file (f, "file", "0123456789");
+  input = seq_input_open (path, NULL);
+  g_assert_cmpint (seq_input_read (input, buffer, 8, &error), ==, 8);
+  g_assert_cmpint (truncate (path, 9), ==, 0);
+  g_assert_cmpint (seq_input_read (input, buffer, 8, &error), ==, 1);
+  g_assert_no_error (error);
+  g_assert_cmpint (seq_input_read (input, buffer, 8, &error), ==, -1);
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_IO);
+  g_assert_nonnull (strstr (error->message, path));
+  g_assert_nonnull (strstr (error->message, "cut to 9 of its 10 bytes"));
+  g_clear_error (&error);
+  g_assert_cmpint (truncate (path, 11), ==, 0);
+  g_assert_cmpint (seq_input_read (input, buffer, 8, &error), ==, 2);
+  g_assert_cmpint (seq_input_read (input, buffer, 8, &error), ==, 0);
+  g_assert_no_error (error);
+  seq_input_close (input);
+  g_free (path);
+}
+
 typedef struct
 {
   SeqInput *input;
@@ -464,6 +492,7 @@ main (int argc, char **argv)
   ADD ("/input/file", test_file);
   ADD ("/input/open-errors", test_open_errors);
   ADD ("/input/read-error", test_read_error);
+  ADD ("/input/size-changes", test_size_changes);
   ADD ("/input/interrupt/pipe", test_interrupt);
   ADD ("/input/interrupt/file", test_interrupt_file);
   ADD ("/input/signals", test_signals);

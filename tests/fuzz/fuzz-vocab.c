@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* vocab.txt: a file that is refused says where; one that is taken makes a tokenizer whose counting,
+ * encoding and windows agree, and which writes no id that is not in the vocabulary. */
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "tokenizer.h"
+
+#define MAX_RESIDUES 64
+
+static gsize
+encode (const SeqTokenizer * tokenizer, const guint8 * residues, gsize n, gsize first, gsize max,
+    guint32 * out, guint64 * unknown)
+{
+  gssize position;
+  gsize written = seq_tokenizer_encode (tokenizer, residues, n, first, max, SEQ_DTYPE_INT32, out,
+      unknown, &position);
+
+  g_assert_cmpint (position, >=, -1);
+  g_assert_cmpint (position, <, (gssize) MAX (n, 1));
+  for (gsize i = 0; i < written; i++)
+    g_assert_cmpuint (out[i], <=, seq_tokenizer_get_max_id (tokenizer));
+  return written;
+}
+
+/* Windows one behind the other are the whole. */
+static void
+check_windows (const SeqTokenizer * tokenizer, const guint8 * residues, gsize n,
+    const guint32 * whole, gsize count, guint64 unknown)
+{
+  gsize prefix = seq_tokenizer_get_n_prefix (tokenizer);
+  gsize around = prefix + seq_tokenizer_get_n_suffix (tokenizer);
+  guint64 sum = 0;
+  guint32 out[16];
+
+  for (gsize first = 0; first < count; first += 7) {
+    gsize body = MIN (count - first, 7);
+
+    g_assert_cmpuint (encode (tokenizer, residues, n, first, 7, out, &sum), ==, body + around);
+    g_assert_cmpmem (out + prefix, body * 4, whole + prefix + first, body * 4);
+    g_assert_cmpuint (seq_tokenizer_token_position (tokenizer, residues, n, first), <, n);
+  }
+  if (count > 0)
+    g_assert_cmpuint (sum, ==, unknown);
+}
+
+static void
+check_encoding (const SeqTokenizer * tokenizer, const guint8 * residues, gsize n)
+{
+  gsize count = seq_tokenizer_count (tokenizer, residues, n);
+  gsize around = seq_tokenizer_get_n_prefix (tokenizer) + seq_tokenizer_get_n_suffix (tokenizer);
+  guint32 whole[MAX_RESIDUES + 2];
+  guint64 unknown = 0;
+
+  g_assert_cmpuint (count, <=, n);
+  g_assert_cmpuint (encode (tokenizer, residues, n, 0, G_MAXSIZE, whole, &unknown), ==,
+      count + around);
+  check_windows (tokenizer, residues, n, whole, count, unknown);
+}
+
+static int
+make_file (const guint8 * data, gsize size)
+{
+  int fd = memfd_create ("vocab", MFD_CLOEXEC);
+
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (write (fd, data, size), ==, (gssize) size);
+  return fd;
+}
+
+int
+LLVMFuzzerTestOneInput (const guint8 * data, gsize size)
+{
+  FuzzInput in = { data, size };
+  SeqUnknown unknown = fuzz_choose (&in, SEQ_UNKNOWN_ERROR + 1);
+  gsize wanted = fuzz_choose (&in, MAX_RESIDUES + 1), n = MIN (wanted, in.size);
+  guint8 *residues = g_memdup2 (in.data, n);
+  int fd = make_file (in.data + n, in.size - n);
+  gchar *path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  GError *error = NULL;
+  SeqTokenizer *tokenizer = seq_tokenizer_new (path, unknown, &error);
+
+  g_assert_true ((tokenizer == NULL) == (error != NULL));
+  if (tokenizer != NULL) {
+    g_assert_cmpuint (seq_tokenizer_get_pad_id (tokenizer), <,
+        seq_tokenizer_get_vocab_size (tokenizer));
+    g_assert_cmpuint (seq_tokenizer_get_max_id (tokenizer), <,
+        seq_tokenizer_get_vocab_size (tokenizer));
+    check_encoding (tokenizer, residues, n);
+    seq_tokenizer_unref (tokenizer);
+  } else {
+    g_assert_nonnull (strstr (error->message, path));
+  }
+  g_clear_error (&error);
+  g_free (path);
+  close (fd);
+  g_free (residues);
+  return 0;
+}
