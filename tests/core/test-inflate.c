@@ -347,7 +347,7 @@ test_splits (void)
       const Fixture *f = fixtures->pdata[i];
 
       g_test_message ("%s, %u threads", f->name, threads);
-      for (at = 0; at <= f->stream->len; at++)
+      for (at = 0; at <= f->stream->len; at += threads == 2 ? 7 : 1)
         check_whole (inflate, f, at, f->stream->len);
       for (at = 1; at < 8; at++)
         check_whole (inflate, f, at, at);
@@ -847,7 +847,8 @@ test_same_outcome (void)
     const Fixture *f = fixtures->pdata[i];
 
     for (gsize at = 0; at < f->stream->len; at++) {
-      check_same_outcome (f->stream->data, at);
+      if (at % 8 == 0)
+        check_same_outcome (f->stream->data, at);
       f->stream->data[at] ^= 1u << at % 8;
       g_test_message ("%s, byte %zu", f->name, at);
       check_same_outcome (f->stream->data, f->stream->len);
