@@ -3,6 +3,7 @@
 
 #include <isa-l/igzip_lib.h>
 #include <libdeflate.h>
+#include <string.h>
 
 /*
  * gzip (RFC 1952) of any number of members. The header is read here, byte by byte, because its
@@ -66,6 +67,10 @@ seq_inflate_gzip_free (SeqInflateGzip * self)
 void
 seq_inflate_gzip_reset (SeqInflateGzip * self)
 {
+  /* ISA-L leaves its tables as they were: where damaged data has codes that are in none, what comes out
+   * would depend on the file before */
+  memset (&self->state, 0, sizeof self->state);
+  isal_inflate_init (&self->state);
   self->stage = STAGE_START;
   self->n_members = 0;
   self->more = FALSE;
