@@ -6,8 +6,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#define BLOCK 4096
-#define BLOCK_RECORDS 50
+/* of what is taken out */
+static gsize block_bytes = 4096, block_records = 50;
 
 /* --- parts ----------------------------------------------------------------------------------- */
 
@@ -74,7 +74,7 @@ take_all (SeqSorter * sorter)
   gsize n, room, size;
 
   cuts_hash = 0;
-  while (seq_sorter_peek (sorter, BLOCK, BLOCK_RECORDS, &n, &room, &error) && n > 0) {
+  while (seq_sorter_peek (sorter, block_bytes, block_records, &n, &room, &error) && n > 0) {
     g_autofree guint8 *out = g_malloc (MAX (room, 1));
     g_autofree GstSeqRecord *table = g_new (GstSeqRecord, n);
     gsize at = 0, n_max = n;
@@ -83,7 +83,7 @@ take_all (SeqSorter * sorter)
     g_assert_cmpuint (n, >, 0);
     g_assert_cmpuint (n, <=, n_max);
     if (n > 1)
-      g_assert_cmpuint (size, <=, BLOCK);
+      g_assert_cmpuint (size, <=, block_bytes);
     for (gsize i = 0; i < n; i++) {
       spill_check (out, at, &table[i]);
       at += spill_size (table[i].id, table[i].seq_len);
@@ -162,6 +162,31 @@ test_same_order (void)
       }
     }
   }
+}
+
+/* Blocks that are large enough to be copied by several threads hold the same records. */
+static void
+test_large_blocks (void)
+{
+  enum { N = 8000 };
+  static const gsize sizes[] = { 100000, 600000, 2 << 20, 64 << 20 };
+  g_autoptr (GRand) rand = g_rand_new_with_seed (8);
+  g_autofree SeqSortKey *keys = random_keys (rand, N, 8000);
+  const gsize usual_bytes = block_bytes, usual_records = block_records;
+  SeqSorterConfig config = {.order = SEQ_SORT_DESCENDING };
+  SeqSorterStats stats;
+  g_autoptr (GArray) expected = sort (&config, keys, N, 70, &stats);
+
+  block_records = 65536;
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    g_autoptr (GArray) ids = NULL;
+
+    block_bytes = sizes[i];
+    ids = sort (&config, keys, N, 70, &stats);
+    g_assert_cmpmem (ids->data, N * sizeof (guint64), expected->data, N * sizeof (guint64));
+  }
+  block_bytes = usual_bytes;
+  block_records = usual_records;
 }
 
 /* As many merges as the number of runs asks for, and no record more often in a file. */
@@ -264,7 +289,7 @@ test_again (void)
       g_assert_cmpuint (ids->len, ==, N);
     } else if (round % 3 == 1 && parts > 0) {
       g_assert_true (seq_sorter_finish (sorter, &error));
-      g_assert_true (seq_sorter_peek (sorter, BLOCK, BLOCK_RECORDS, &n, &size, &error));
+      g_assert_true (seq_sorter_peek (sorter, block_bytes, block_records, &n, &size, &error));
     }
     g_assert_no_error (error);
     seq_sorter_clear (sorter, round % 2);
@@ -305,10 +330,10 @@ test_interrupted (void)
       done = add (sorter, keys + i, 10, &error);
     done = done && seq_sorter_finish (sorter, &error);
     while (done && n > 0) {
-      guint8 out[BLOCK];
-      GstSeqRecord table[BLOCK_RECORDS];
+      guint8 out[4096];
+      GstSeqRecord table[50];
 
-      done = seq_sorter_peek (sorter, BLOCK, BLOCK_RECORDS, &n, &size, &error) && (n == 0 ||
+      done = seq_sorter_peek (sorter, block_bytes, block_records, &n, &size, &error) && (n == 0 ||
           seq_sorter_take (sorter, out, table, &n, &size, &error));
     }
     if (!done)
@@ -350,6 +375,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/record-sorter/same-order", test_same_order);
+  g_test_add_func ("/record-sorter/large-blocks", test_large_blocks);
   g_test_add_func ("/record-sorter/passes", test_passes);
   g_test_add_func ("/record-sorter/held", test_held);
   g_test_add_func ("/record-sorter/long-records", test_long_records);
