@@ -19,6 +19,7 @@ typedef struct
   const gchar *replace;         /* pairs: the first is read as the second; NULL = none */
   guint k;
   guint32 first_kmer;
+  gboolean pads_left;           /* padding stands before the tokens */
 } Preset;
 
 /* The order of letters in the k-mers of all presets that have any. */
@@ -28,6 +29,9 @@ static const Preset presets[] = {
   /* facebook/esm2_*: vocab.txt. 31 is <null_1>, 32 <mask>. Hugging Face's tokenizer gives one
    * unknown token for a run of unknown letters: SEQ_UNKNOWN_PER_RUN. */
   {"esm2", SEQ_UNITS_LETTERS, 33, 1, 3, 0, 2, "LAGVSERTIDPKQNFYMHWCXBUZO.-", 4, NULL, 0, 0},
+  /* ESM C: SEQUENCE_VOCAB of esm/utils/constants/esm3.py. `|` breaks chains; 32 is <mask>, and logits
+   * are padded to 64. */
+  {"esmc", SEQ_UNITS_LETTERS, 33, 1, 3, 0, 2, "LAGVSERTIDPKQNFYMHWCXBUZO.-|", 4, NULL, 0, 0},
   /* Rostlab/prot_bert: vocab.txt; its model card has U, Z, O and B read as X. */
   {"protbert", SEQ_UNITS_LETTERS, 30, 0, 1, 2, 3, "LAGVESIKRDTPNQFYMHCWXUBZO", 5, "UXZXOXBX", 0, 0},
   /* DNABERT: dnabert-config/bert-config-*. */
@@ -41,8 +45,12 @@ static const Preset presets[] = {
   /* InstaDeepAI/nucleotide-transformer-{500m,2.5b}-*, the first version: <eos> and <bos> stand after
    * the letters, so the other ids are two lower. */
   {"nt6-v1", SEQ_UNITS_SPLIT, 4107, 1, 0, 3, NO, "ATCGN", 4100, NULL, 6, 4},
-  /* LongSafari/hyenadna-*-hf: tokenization_hyena.py, which writes no [CLS]. */
-  {"hyena", SEQ_UNITS_LETTERS, 12, 4, 6, NO, 1, "ACGTN", 7, NULL, 0, 0},
+  /* LongSafari/hyenadna-*-hf: tokenization_hyena.py, which writes no [CLS] and pads on the left. */
+  {"hyena", SEQ_UNITS_LETTERS, 12, 4, 6, NO, 1, "ACGTN", 7, NULL, 0, 0, TRUE},
+  {"hyenadna", SEQ_UNITS_LETTERS, 12, 4, 6, NO, 1, "ACGTN", 7, NULL, 0, 0, TRUE},
+  /* kuleshov-group/caduceus-*: tokenization_caduceus.py, the same but for lower case, which is read as
+   * upper case. */
+  {"caduceus", SEQ_UNITS_LETTERS, 12, 4, 6, NO, 1, "ACGTN", 7, "aAcCgGtTnN", 0, 0, TRUE},
   /* Evo: CharLevelTokenizer of StripedHyena, bytes as they are in a vocabulary of 512. */
   {"evo", SEQ_UNITS_LETTERS, 512, 1, NO, NO, NO, NULL, 0, NULL, 0, 0},
   /* Bytes as they are, padded with 0, which is no residue. */
@@ -50,7 +58,8 @@ static const Preset presets[] = {
 };
 
 static const gchar *const preset_names[] = {
-  "esm2", "protbert", "dnabert3", "dnabert4", "dnabert5", "dnabert6", "nt6", "nt6-v1", "hyena",
+  "esm2", "esmc", "protbert", "dnabert3", "dnabert4", "dnabert5", "dnabert6", "nt6", "nt6-v1",
+  "hyena", "hyenadna", "caduceus",
   "evo", "bytes", NULL
 };
 
@@ -101,6 +110,7 @@ seq_tokenizer_load_preset (SeqTokenizer *tokenizer, const gchar *name)
   tokenizer->suffix = preset->suffix;
   tokenizer->k = preset->k;
   tokenizer->first_kmer = preset->first_kmer;
+  tokenizer->pads_left = preset->pads_left;
   load_letters (tokenizer, preset);
   if (preset->k > 0) {
     for (i = 0; kmer_letters[i] != '\0'; i++)

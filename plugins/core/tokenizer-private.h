@@ -24,6 +24,7 @@ struct _SeqTokenizer
   guint32 vocab_size;
   guint32 pad, unk, prefix, suffix;     /* SEQ_TOKENIZER_NO_ID = none */
   guint32 ids[256];             /* id of each single letter, SEQ_TOKENIZER_NO_ID = none */
+  gboolean pads_left;
   guint k;                      /* k-mers: 1 to 15 letters of four, two bits each */
   guint32 first_kmer;           /* id of the first k-mer, all others follow in order */
   guint8 codes[256];            /* two bits for each letter, or SEQ_TOKENIZER_NO_CODE */

@@ -537,6 +537,12 @@ seq_tokenizer_get_unk_id (const SeqTokenizer *tokenizer)
   return tokenizer->unk;
 }
 
+gboolean
+seq_tokenizer_pads_left (const SeqTokenizer *tokenizer)
+{
+  return tokenizer->pads_left;
+}
+
 guint
 seq_tokenizer_get_n_prefix (const SeqTokenizer *tokenizer)
 {

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
  * each one token or none.
  *
  * Nothing is folded: models read their vocabularies to the letter, so a lower-case residue is
- * unknown to all presets but `bytes` and `evo`.
+ * unknown to all presets but `bytes`, `evo` and `caduceus`.
  *
  * A tokenizer never changes once it is made. All functions may be called from any number of threads
  * at the same time. */
@@ -62,6 +62,8 @@ const gchar *const *seq_tokenizer_list_presets (void);
 guint seq_tokenizer_get_vocab_size (const SeqTokenizer *tokenizer);
 guint seq_tokenizer_get_pad_id (const SeqTokenizer *tokenizer);
 guint seq_tokenizer_get_unk_id (const SeqTokenizer *tokenizer);
+/* Whether padding stands before the tokens of a row instead of behind them. */
+gboolean seq_tokenizer_pads_left (const SeqTokenizer *tokenizer);
 /* Tokens before and after the body: 0 or 1. */
 guint seq_tokenizer_get_n_prefix (const SeqTokenizer *tokenizer);
 guint seq_tokenizer_get_n_suffix (const SeqTokenizer *tokenizer);

@@ -16,7 +16,8 @@ typedef struct
   guint32 row_length;           /* padded: L of the piece, 0 = that of the whole */
 } Piece;
 
-/* What a piece takes of a tensor: of each row (of a packed batch there is one) the first bytes */
+/* What a piece takes of a tensor: of each row (of a packed batch there is one) the first bytes, or
+ * those behind the padding that is not needed any more */
 typedef struct
 {
   gsize skip;                   /* bytes before the first row */
@@ -41,6 +42,8 @@ piece_tensor_part (const Piece * piece, GstSeqTensorInfo * info, Part * part)
       return FALSE;
     *part = (Part) { piece->first * info->dims[1] * element, info->dims[1] * element,
         length * element, piece->n };
+    if (piece->meta->pads_left)
+      part->skip += part->stride - part->take;
     info->dims[0] = piece->n;
     info->dims[1] = length;
     return length > 0;
@@ -94,7 +97,9 @@ piece_copy_tensor (const Piece * piece, GstMemory * whole, GstSeqTensorInfo * in
 
   if (!piece_tensor_part (piece, info, &part) || !gst_memory_map (whole, &in, GST_MAP_READ))
     return NULL;
-  if (!g_size_checked_mul (&end, part.rows, part.stride) ||
+  /* the last row may end with what is taken */
+  if (!g_size_checked_mul (&end, part.rows - 1, part.stride) ||
+      !g_size_checked_add (&end, end, part.take) ||
       !g_size_checked_add (&end, end, part.skip + info->offset) || end > in.size)
     goto out;
 
@@ -194,6 +199,7 @@ piece_fill_meta (const Piece * piece, const GstSeqTensorInfo * tensors, GstSeqBa
       (guint64) piece->n * tensors[0].dims[1] : piece->n_tokens;
   out->row_multiple = meta->row_multiple;
   out->row_minimum = meta->row_minimum;
+  out->pads_left = meta->pads_left;
   out->n_tensors = meta->n_tensors;
   memcpy (out->tensors, tensors, sizeof out->tensors);
 }

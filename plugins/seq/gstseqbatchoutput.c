@@ -525,6 +525,7 @@ gst_seq_batch_job_finish (GstSeqBatchJob * job)
   meta->longest = job->longest;
   meta->row_multiple = job->shape.row_multiple;
   meta->row_minimum = job->shape.row_minimum;
+  meta->pads_left = seq_tokenizer_pads_left (job->target.tokenizer) && !job->shape.packed;
   meta->n_tensors = job->n_tensors;
   memcpy (meta->tensors, job->tensors, sizeof meta->tensors);
   GST_BUFFER_OFFSET (buffer) = job->number;

@@ -145,6 +145,39 @@ test_padded (void)
   block_free (block);
 }
 
+/* Padding in front of the tokens, which are where they are by what the rows say. */
+static void
+test_padded_left (void)
+{
+  static const gchar *const reads[] = { "ACG", "", "N", NULL };
+  static const gint64 ids[4][5] = {
+    {4, 7, 8, 9, 1}, {4, 4, 4, 4, 1}, {4, 4, 4, 11, 1}, {4, 4, 4, 4, 4}
+  };
+  static const guint8 mask[4][5] = {
+    {0, 1, 1, 1, 1}, {0, 0, 0, 0, 1}, {0, 0, 0, 1, 1}, {0, 0, 0, 0, 0}
+  };
+  g_autoptr (SeqTokenizer) hyena = tokenizer ("hyenadna", SEQ_UNKNOWN_TOKEN);
+  Block *block = block_new (reads);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (dtypes); i++) {
+    SeqBatchRow rows[] = { row_of (block, 0), row_of (block, 1), row_of (block, 2) };
+    g_autofree gpointer data = tensor_new (20, seq_dtype_size (dtypes[i]));
+    g_autofree gpointer out_mask = tensor_new (20, 1);
+    SeqBatchTarget target = {.tokenizer = hyena,.dtype = dtypes[i],.max_body = 100,.n_rows = 4,
+      .row_length = 5,.input_ids = data,.attention_mask = out_mask
+    };
+    SeqBatchResult result;
+
+    for (guint k = 0; k < 3; k++)
+      rows[k].tokens = strlen (reads[k]) + 1;
+    seq_batch_write (&target, rows, 3, &result);
+    assert_ids (dtypes[i], data, ids[0], 20);
+    g_assert_cmpmem (out_mask, 20, mask, 20);
+    check_guard (out_mask, 20, 1);
+  }
+  block_free (block);
+}
+
 /* The same rows packed: to the last token, and with two rows and three slots more. */
 static void
 test_packed (void)
@@ -320,6 +353,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/batch-write/padded", test_padded);
+  g_test_add_func ("/batch-write/padded-left", test_padded_left);
   g_test_add_func ("/batch-write/packed", test_packed);
   g_test_add_func ("/batch-write/nothing", test_nothing);
   g_test_add_func ("/batch-write/windows", test_windows);

@@ -18,13 +18,15 @@ typedef struct
   guint k;                      /* 0 = letters, 1 = every byte */
   gboolean overlapping;
   const gchar *prefix, *suffix, *pad, *unk;
-  const gchar *replace;
+  const gchar *replace;         /* upper case read as X, lower case as upper case */
   guint vocab_size;
 } Model;
 
 static const Model models[] = {
   {"esm2", "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - <null_1> "
       "<mask>", "", 0, FALSE, "<cls>", "<eos>", "<pad>", "<unk>", "", 33},
+  {"esmc", "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - | <mask>", "",
+      0, FALSE, "<cls>", "<eos>", "<pad>", "<unk>", "", 33},
   {"protbert", "[PAD] [UNK] [CLS] [SEP] [MASK] L A G V E S I K R D T P N Q F Y M H C W X U B Z O", "",
       0, FALSE, "[CLS]", "[SEP]", "[PAD]", "[UNK]", "UZOB", 30},
   {"dnabert3", "[PAD] [UNK] [CLS] [SEP] [MASK]", "", 3, TRUE, "[CLS]", "[SEP]", "[PAD]", "[UNK]", "",
@@ -41,6 +43,10 @@ static const Model models[] = {
       "<unk>", "", 4107},
   {"hyena", "[CLS] [SEP] [BOS] [MASK] [PAD] [RESERVED] [UNK] A C G T N", "", 0, FALSE, NULL, "[SEP]",
       "[PAD]", "[UNK]", "", 12},
+  {"hyenadna", "[CLS] [SEP] [BOS] [MASK] [PAD] [RESERVED] [UNK] A C G T N", "", 0, FALSE, NULL,
+      "[SEP]", "[PAD]", "[UNK]", "", 12},
+  {"caduceus", "[CLS] [SEP] [BOS] [MASK] [PAD] [RESERVED] [UNK] A C G T N", "", 0, FALSE, NULL,
+      "[SEP]", "[PAD]", "[UNK]", "acgtn", 12},
   {"evo", NULL, NULL, 1, FALSE, NULL, NULL, NULL, NULL, "", 512},
   {"bytes", NULL, NULL, 1, FALSE, NULL, NULL, NULL, NULL, "", 256}
 };
@@ -108,8 +114,12 @@ dictionary_new (const Model *model)
     add_kmers (dictionary, kmer, 0, model->k);
   if (*model->after != '\0')
     add_words (dictionary, model->after);
-  for (i = 0; model->replace[i] != '\0'; i++)
-    dictionary->letters[(guint8) model->replace[i]] = dictionary->letters['X'];
+  for (i = 0; model->replace[i] != '\0'; i++) {
+    gchar letter = model->replace[i];
+
+    dictionary->letters[(guint8) letter] =
+        dictionary->letters[(guint8) (g_ascii_islower (letter) ? g_ascii_toupper (letter) : 'X')];
+  }
   return dictionary;
 }
 
@@ -435,6 +445,9 @@ test_golden (void)
         "3 349 2461 2464 3184 1738 4103 4100 4101"},
     {"nt6-v1", SEQ_UNKNOWN_PER_RUN, "UNwanted", "3 0 4104 0"},
     {"hyena", SEQ_UNKNOWN_TOKEN, "ACGTNRa", "7 8 9 10 11 6 6 1"},
+    {"hyenadna", SEQ_UNKNOWN_TOKEN, "ACGTNRa", "7 8 9 10 11 6 6 1"},
+    {"caduceus", SEQ_UNKNOWN_TOKEN, "ACGTNRacgtnr", "7 8 9 10 11 6 7 8 9 10 11 6 1"},
+    {"esmc", SEQ_UNKNOWN_TOKEN, "LA|-Jx", "0 4 5 31 30 3 3 2"},
     {"evo", SEQ_UNKNOWN_TOKEN, "ACGT", "65 67 71 84"},
     {"bytes", SEQ_UNKNOWN_TOKEN, "Aa-", "65 97 45"}
   };

@@ -283,6 +283,7 @@ assert_same_batch (GstBuffer * a, GstBuffer * b)
   g_assert_cmpuint (m->longest, ==, n->longest);
   g_assert_cmpuint (m->row_multiple, ==, n->row_multiple);
   g_assert_cmpuint (m->row_minimum, ==, n->row_minimum);
+  g_assert_cmpint (m->pads_left, ==, n->pads_left);
   g_assert_cmpuint (m->n_tensors, ==, n->n_tensors);
   g_assert_true (g_bytes_equal (m->table, n->table));
   for (guint i = 0; i < m->n_tensors; i++) {
@@ -332,7 +333,8 @@ test_split_identical (void)
   static const gchar *const settings[] = {
     "", "pad-to-multiple=8", "pad-to=24", "pad-to=17 pad-to-multiple=8 max-length=24",
     "mask=false dtype=uint8", "max-length=9 overlong=window", "layout=packed window=0",
-    "layout=packed window=0 positions=true dtype=int32",
+    "layout=packed window=0 positions=true dtype=int32", "tokenizer=hyenadna",
+    "tokenizer=caduceus pad-to-multiple=8 dtype=uint8", "tokenizer=hyenadna layout=packed window=0",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (settings); i++)

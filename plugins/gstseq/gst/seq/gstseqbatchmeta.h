@@ -118,6 +118,7 @@ struct _GstSeqBatchRecord
  * @longest: most tokens of a record
  * @row_multiple: padded: L is a multiple of this; 0 = L is what it is, for pieces, too
  * @row_minimum: padded: L is this at least (`pad-to`), 0 = as the longest record needs
+ * @pads_left: padded: padding stands before the tokens of a row, as some causal models want it
  * @n_tensors: number of tensors, the first of which is always `input_ids`
  * @tensors: what the tensors are, in the order of the buffer's memories
  * @records: (array length=n_records): the records. Read-only, shared between copies
@@ -140,6 +141,7 @@ struct _GstSeqBatchMeta
   guint32 longest;
   guint row_multiple;
   guint32 row_minimum;
+  gboolean pads_left;
   guint n_tensors;
   GstSeqTensorInfo tensors[GST_SEQ_BATCH_MAX_TENSORS];
   const GstSeqBatchRecord *records;
