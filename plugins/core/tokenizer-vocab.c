@@ -10,7 +10,7 @@
 /* The reader of vocab.txt: one token a line, the id is the number of the line. The file is input
  * like any other: everything that it may ask for has a limit. */
 
-#define MAX_FILE (16 * 1024 * 1024)
+#define MAX_FILE (64 * 1024 * 1024)
 #define MAX_LINE 64
 #define MAX_TOKENS (1 << 20)
 
@@ -180,7 +180,9 @@ seq_tokenizer_load_vocab (SeqTokenizer *tokenizer, const gchar *path, GError **e
         path, len > MAX_FILE ? "too large" : g_strerror (errno));
     goto out;
   }
-  ok = seq_tokenizer_parse_vocab (tokenizer, text, len, path, error);
+  ok = seq_tokenizer_is_json (text, len)
+      ? seq_tokenizer_parse_json (tokenizer, text, len, path, error)
+      : seq_tokenizer_parse_vocab (tokenizer, text, len, path, error);
 
 out:
   g_free (text);
