@@ -27,14 +27,16 @@ G_GNUC_PRINTF (2, 3)
 static gboolean
 fail (const Reader *reader, const gchar *format, ...)
 {
-  gchar *what;
+  gchar *what, *valid;
   va_list args;
 
   va_start (args, format);
   what = g_strdup_vprintf (format, args);
   va_end (args);
-  g_set_error (reader->error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_FORMAT, "%s: %.500s",
-      reader->name, what);
+  valid = g_utf8_make_valid (what, (gssize) MIN (strlen (what), 500));
+  g_set_error (reader->error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_FORMAT, "%s: %s",
+      reader->name, valid);
+  g_free (valid);
   g_free (what);
   return FALSE;
 }
@@ -215,6 +217,49 @@ read_normalizer (Reader *reader, JsonNode *node)
   return TRUE;
 }
 
+/* With its regular expression or a blank in front it would cut words that blanks belong to. */
+static gboolean
+read_byte_level (Reader *reader, JsonObject *object)
+{
+  JsonNode *regex = member (object, "use_regex");
+
+  if (regex == NULL || member_set (object, "use_regex"))
+    return fail (reader, "pre_tokenizer ByteLevel with use_regex cannot be read");
+  if (member_set (object, "add_prefix_space"))
+    return fail (reader, "pre_tokenizer ByteLevel with add_prefix_space cannot be read");
+  reader->model->byte_level = TRUE;
+  return TRUE;
+}
+
+/* At one letter, or between all of them. */
+static gboolean
+read_split (Reader *reader, JsonObject *object)
+{
+  JsonObject *pattern = member_object (object, "pattern");
+  const gchar *letter = member_string (pattern, "String"), *regex = member_string (pattern, "Regex");
+  const gchar *behavior = member_string (object, "behavior");
+  gboolean all = regex != NULL && *regex == '\0';
+  guint8 class;
+  guint i;
+
+  if (!all && (letter == NULL || strlen (letter) != 1 || !g_ascii_isprint (*letter)))
+    return fail (reader, "pre_tokenizer Split can be read with a pattern of one ASCII letter or an "
+        "empty regular expression only");
+  if (g_strcmp0 (behavior, "Isolated") == 0)
+    class = SEQ_MODEL_ALONE;
+  else if (g_strcmp0 (behavior, "Removed") == 0 && !all)
+    class = SEQ_MODEL_SPACE;
+  else
+    return refuse (reader, "pre_tokenizer Split with behavior", behavior ? behavior : "unset");
+  if (member_set (object, "invert"))
+    return fail (reader, "pre_tokenizer Split with invert cannot be read");
+  for (i = 0; i < 256; i++) {
+    if (all || reader->model->map[i] == (guint8) *letter)
+      reader->model->classes[i] = class;
+  }
+  return TRUE;
+}
+
 static gboolean
 read_pre_tokenizer (Reader *reader, JsonNode *node)
 {
@@ -227,6 +272,10 @@ read_pre_tokenizer (Reader *reader, JsonNode *node)
     return FALSE;
   if (type == NULL)
     return TRUE;
+  if (strcmp (type, "ByteLevel") == 0)
+    return read_byte_level (reader, object);
+  if (strcmp (type, "Split") == 0)
+    return read_split (reader, object);
   split = strcmp (type, "WhitespaceSplit") == 0;
   if (!split && strcmp (type, "Whitespace") != 0)
     return refuse (reader, "pre_tokenizer", type);
@@ -364,6 +413,8 @@ read_model (Reader *reader, JsonNode *node)
   reader->model->whole_words = strcmp (type, "WordLevel") == 0;
   if (!reader->model->whole_words && strcmp (type, "BPE") != 0)
     return refuse (reader, "model", type);
+  if (reader->model->whole_words && reader->model->byte_level)
+    return fail (reader, "model WordLevel cannot be read with pre_tokenizer ByteLevel");
   if (!read_vocab (reader, member_object (object, "vocab")))
     return FALSE;
   unk = member_string (object, "unk_token");
@@ -475,6 +526,8 @@ read_post_processor (Reader *reader, JsonNode *node)
     return TRUE;
   if (strcmp (type, "TemplateProcessing") == 0)
     return read_template (reader, object);
+  if (strcmp (type, "ByteLevel") == 0)  /* changes offsets only */
+    return TRUE;
   if (strcmp (type, "BertProcessing") != 0)
     return refuse (reader, "post_processor", type);
   return read_bert_token (reader, member_array (object, "cls"), "cls", &reader->tokenizer->prefix)

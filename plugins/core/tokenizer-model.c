@@ -87,16 +87,37 @@ seq_tokenizer_model_add_merge (SeqTokenizerModel *model, guint32 left, guint32 r
   merge->id = id;
 }
 
+static gboolean
+is_own_character (guint byte)
+{
+  return (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+}
+
+/* How ByteLevel spells a byte: printable characters of Latin-1 are themselves, the others follow
+ * from U+0100 on in order (bytes_char() of the tokenizers library, bytes_to_unicode() of GPT-2). */
+static gunichar
+byte_level_character (guint byte)
+{
+  gunichar character = 0x100;
+  guint i;
+
+  for (i = 0; i < byte; i++)
+    character += !is_own_character (i);
+  return is_own_character (byte) ? byte : character;
+}
+
 void
 seq_tokenizer_model_finish (SeqTokenizerModel *model)
 {
-  gchar letter[2] = "";
+  gchar letter[7];
   gpointer id;
   guint i;
 
   for (i = 0; i < 256; i++) {
-    letter[0] = (gchar) model->map[i];
-    model->letters[i] = i > 0 && i < 128
+    guint byte = model->map[i];
+
+    letter[g_unichar_to_utf8 (model->byte_level ? byte_level_character (byte) : byte, letter)] = 0;
+    model->letters[i] = (model->byte_level || (i > 0 && i < 128))
         && g_hash_table_lookup_extended (model->vocab, letter, NULL, &id)
         ? GPOINTER_TO_UINT (id) : NONE;
   }
@@ -257,7 +278,7 @@ seq_tokenizer_model_walk (const SeqTokenizerModel *model, const guint8 *residues
 
     /* symbols are numbered with 32 bits, which the length of a record fits */
     for (to = from + 1; to < n && to - from < NONE - 1; to++) {
-      if (model->classes[residues[to]] != kind)
+      if (model->classes[residues[to]] != kind || kind == SEQ_MODEL_ALONE)
         break;
     }
     if (kind == SEQ_MODEL_SPACE)

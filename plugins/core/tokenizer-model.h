@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 
 /* What a tokenizer.json describes: a map of bytes, words that are cut out, and tokens of words by
  * byte pair encoding (BPE) or as a whole (WordLevel). Residues are bytes: a byte that is not ASCII is
- * an unknown unit of its own, whatever the vocabulary holds.
+ * an unknown unit of its own, whatever the vocabulary holds, unless tokens spell bytes.
  *
  * A model is filled in once and never changed then; any number of threads may walk it. */
 
@@ -18,7 +18,8 @@ typedef enum
 {
   SEQ_MODEL_WORD,
   SEQ_MODEL_SPACE,              /* between words, no token */
-  SEQ_MODEL_OTHER               /* makes words with its like only: punctuation */
+  SEQ_MODEL_OTHER,              /* makes words with its like only: punctuation */
+  SEQ_MODEL_ALONE               /* a word of its own */
 } SeqModelClass;
 
 typedef struct
@@ -30,6 +31,7 @@ typedef struct
 typedef struct
 {
   gboolean whole_words;         /* WordLevel */
+  gboolean byte_level;          /* tokens spell bytes in the alphabet of ByteLevel */
   guint8 map[256];              /* what is read for each byte */
   guint8 classes[256];          /* SeqModelClass of each byte */
   guint32 letters[256];         /* id of what is read for each byte, G_MAXUINT32 = none */

@@ -6,7 +6,8 @@
 
 /* tests/data/tokenizers: files and ids of Hugging Face's tokenizers. */
 static const gchar *const names[] = {
-  "dna-bpe", "dna-bpe-plain", "dna-bpe-fuse", "protein-bpe-replace", "protein-words"
+  "dna-bpe", "dna-bpe-plain", "dna-bpe-fuse", "protein-bpe-replace", "protein-words",
+  "protein-letters", "dna-bpe-bytes", "dna-bpe-isolated", "dna-bpe-removed"
 };
 
 static gchar *
@@ -71,7 +72,8 @@ test_reference (gconstpointer data)
 {
   gchar *json = data_path (data, ".json"), *tsv = data_path (data, ".tsv"), *text, **lines;
   GError *error = NULL;
-  SeqTokenizer *tokenizer = seq_tokenizer_new (json, SEQ_UNKNOWN_TOKEN, &error);
+  SeqTokenizer *tokenizer = seq_tokenizer_new (json,
+      strcmp (data, "dna-bpe-bytes") == 0 ? SEQ_UNKNOWN_ERROR : SEQ_UNKNOWN_TOKEN, &error);
   guint i;
 
   g_assert_no_error (error);
@@ -89,7 +91,7 @@ test_reference (gconstpointer data)
   seq_tokenizer_unref (tokenizer);
 }
 
-/* A word of a million letters, random and all the same. */
+/* A word of a million letters, random and all the same: quadratic time would not end in time. */
 static void
 test_long_word (void)
 {
@@ -103,9 +105,7 @@ test_long_word (void)
   g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, n), <, n);
   for (i = 0; i < n; i++)
     residues[i] = (guint8) "ACGT"[g_rand_int_range (rand, 0, 4)];
-  g_test_timer_start ();
   g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, n), <, n / 2);
-  g_test_minimized_result (g_test_timer_elapsed (), "a million letters");
   g_free (residues);
   g_rand_free (rand);
   g_free (json);
@@ -142,7 +142,7 @@ test_refused (void)
     {"{\"normalizer\":{\"type\":\"NFC\"}}", "normalizer NFC cannot be read"},
     {"{\"normalizer\":{\"type\":\"Replace\"}}", "normalizer Replace"},
     {"{\"normalizer\":{\"type\":\"Sequence\"}}", "normalizer Sequence"},
-    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"}}", "pre_tokenizer ByteLevel cannot be read"},
+    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"}}", "pre_tokenizer ByteLevel with use_regex cannot be read"},
     {"{\"model\":{\"type\":\"BPE\"}}", "no vocab"},
     {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"A\":-1}}}", "the id of A"},
     {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"A\":1048576}}}", "the id of A"},

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Writes the files of this directory with Hugging Face's tokenizers; see README."""
 import os, random
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 here = os.path.dirname(os.path.abspath(__file__))
 data = os.path.join(here, "..")
 proteins = []
@@ -23,6 +23,11 @@ variants = {
                           N.Sequence([N.Replace("a", "A"), N.Replace("U", "X")]), P.Whitespace(),
                           processors.TemplateProcessing("$A [SEP]", None, [("[SEP]", 2)])),
     "protein-words": (None, None, N.Lowercase(), P.Whitespace(), template),
+    "protein-letters": (None, None, N.Lowercase(), P.Split(Regex(""), "isolated"), template),
+    "dna-bpe-bytes": (reads, dict(), None, P.ByteLevel(add_prefix_space=False, use_regex=False),
+                      processors.ByteLevel()),
+    "dna-bpe-isolated": (reads, dict(unk_token="[UNK]"), None, P.Split("N", "isolated"), template),
+    "dna-bpe-removed": (reads, dict(unk_token="[UNK]"), None, P.Split("N", "removed"), template),
 }
 def odd(sequence, rng):
     letters = list(sequence[:120])
@@ -39,7 +44,8 @@ for name, (corpus, options, normalizer, pre, post) in variants.items():
     if pre: tokenizer.pre_tokenizer = pre
     if corpus:
         tokenizer.train_from_iterator(corpus, trainers.BpeTrainer(
-            vocab_size=400, special_tokens=SPECIALS, show_progress=False, max_token_length=16))
+            vocab_size=400, special_tokens=SPECIALS, show_progress=False,
+            initial_alphabet=P.ByteLevel.alphabet() if name == "dna-bpe-bytes" else [], max_token_length=16))
     else:
         tokenizer.add_special_tokens(SPECIALS)
     if post: tokenizer.post_processor = post
