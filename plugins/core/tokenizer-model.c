@@ -123,6 +123,17 @@ seq_tokenizer_model_finish (SeqTokenizerModel *model)
   }
 }
 
+gboolean
+seq_tokenizer_model_knows_all (const SeqTokenizerModel *model)
+{
+  gboolean all = !model->whole_words;
+  guint i;
+
+  for (i = 0; all && i < 256; i++)
+    all = model->classes[i] == SEQ_MODEL_SPACE || model->letters[i] != NONE;
+  return all;
+}
+
 /* ---- one word by byte pair encoding ---- */
 
 static void

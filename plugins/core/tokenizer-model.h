@@ -57,6 +57,9 @@ void seq_tokenizer_model_add_merge (SeqTokenizerModel *model, guint32 left, guin
 /* Derives `letters` from `map` and `vocab`. */
 void seq_tokenizer_model_finish (SeqTokenizerModel *model);
 
+/* Whether no residue can be unknown. */
+gboolean seq_tokenizer_model_knows_all (const SeqTokenizerModel *model);
+
 /* Calls `func` for each token in order. The working memory is 40 bytes a letter of the longest word,
  * the time O(n log n). */
 void seq_tokenizer_model_walk (const SeqTokenizerModel *model, const guint8 *residues, gsize n,

@@ -484,8 +484,10 @@ derive (SeqTokenizer *tokenizer)
     if (tokenizer->ids[i] == SEQ_TOKENIZER_NO_ID)
       tokenizer->all_known = FALSE;
   }
-  if (tokenizer->units == SEQ_UNITS_MODEL)
+  if (tokenizer->units == SEQ_UNITS_MODEL) {
     max = MAX (max, tokenizer->vocab_size - 1);
+    tokenizer->all_known = seq_tokenizer_model_knows_all (tokenizer->model);
+  }
   tokenizer->max_id = max;
   tokenizer->fixed_rate = tokenizer->units != SEQ_UNITS_SPLIT
       && tokenizer->units != SEQ_UNITS_MODEL && (tokenizer->all_known

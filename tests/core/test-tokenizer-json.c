@@ -72,8 +72,7 @@ test_reference (gconstpointer data)
 {
   gchar *json = data_path (data, ".json"), *tsv = data_path (data, ".tsv"), *text, **lines;
   GError *error = NULL;
-  SeqTokenizer *tokenizer = seq_tokenizer_new (json,
-      strcmp (data, "dna-bpe-bytes") == 0 ? SEQ_UNKNOWN_ERROR : SEQ_UNKNOWN_TOKEN, &error);
+  SeqTokenizer *tokenizer = seq_tokenizer_new (json, SEQ_UNKNOWN_TOKEN, &error);
   guint i;
 
   g_assert_no_error (error);
@@ -110,6 +109,39 @@ test_long_word (void)
   g_rand_free (rand);
   g_free (json);
   seq_tokenizer_unref (tokenizer);
+}
+
+/* Unknown letters: where they stand, left out, and without an unknown token. */
+static void
+test_unknown (void)
+{
+  gchar *json = data_path ("dna-bpe-fuse", ".json");
+  SeqTokenizer *tokenizer = seq_tokenizer_new (json, SEQ_UNKNOWN_ERROR, NULL);
+  const guint8 *residues = (const guint8 *) "AC\xc3\xa9--G";
+  guint64 unknown = 0;
+  gssize position;
+  gint32 ids[16];
+
+  seq_tokenizer_encode (tokenizer, residues, 7, 0, G_MAXSIZE, SEQ_DTYPE_INT32, ids, &unknown,
+      &position);
+  g_assert_cmpuint (unknown, ==, 4);
+  g_assert_cmpint (position, ==, 2);
+  seq_tokenizer_encode (tokenizer, residues, 2, 0, G_MAXSIZE, SEQ_DTYPE_INT32, ids, NULL,
+      &position);
+  g_assert_cmpint (position, ==, -1);
+  seq_tokenizer_unref (tokenizer);
+
+  tokenizer = seq_tokenizer_new (json, SEQ_UNKNOWN_SKIP, NULL);
+  g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues + 2, 4), ==, 0);
+  g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues + 2, 5), ==, 1);
+  g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, 0), ==, 0);
+  seq_tokenizer_unref (tokenizer);
+
+  /* fuse_unk of the file */
+  tokenizer = seq_tokenizer_new (json, SEQ_UNKNOWN_TOKEN, NULL);
+  g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues + 2, 5), ==, 2);
+  seq_tokenizer_unref (tokenizer);
+  g_free (json);
 }
 
 static void
@@ -156,6 +188,9 @@ test_refused (void)
     {MODEL (",\"merges\":[\"A C\",\"A x\"]"), "merge 1, 'A' and 'x': not in the vocab"},
     {MODEL (",\"merges\":[\"C A\"]"), "merge 0: 'CA' is not in the vocab"},
     {MODEL (",\"merges\":[\"A C\"]"), "no padding token"},
+    {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"A+\"}}}", "pre_tokenizer Split"},
+    {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\"A\"},"
+          "\"behavior\":\"MergedWithNext\"}}", "behavior MergedWithNext"},
     {"{\"a\":/* */1}", "byte 5: '/' is not JSON"},
 #undef MODEL
   };
@@ -199,6 +234,7 @@ main (int argc, char **argv)
     g_free (path);
   }
   g_test_add_func ("/tokenizer-json/long-word", test_long_word);
+  g_test_add_func ("/tokenizer-json/unknown", test_unknown);
   g_test_add_func ("/tokenizer-json/refused", test_refused);
   g_test_add_func ("/tokenizer-json/truncated", test_truncated);
   return g_test_run ();
