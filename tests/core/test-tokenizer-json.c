@@ -169,6 +169,9 @@ test_refused (void)
     const gchar *text, *message;
   } rows[] = {
 #define MODEL(more) "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"A\":0,\"C\":1,\"AC\":2}" more "}}"
+#define WORDS(more) "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"A\":0}}," more "}"
+#define PAD "\"padding\":{\"pad_id\":0},"
+#define SPECIAL "{\"SpecialToken\":{\"id\":\"x\"}}"
     {"{", "Parse error"}, {"{}", "there is no model"}, {"{\"model\":[]}", "model has no type"},
     {"{\"model\":{\"type\":\"Unigram\"}}", "model Unigram cannot be read"},
     {"{\"normalizer\":{\"type\":\"NFC\"}}", "normalizer NFC cannot be read"},
@@ -191,8 +194,27 @@ test_refused (void)
     {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"A+\"}}}", "pre_tokenizer Split"},
     {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\"A\"},"
           "\"behavior\":\"MergedWithNext\"}}", "behavior MergedWithNext"},
+    {WORDS ("\"added_tokens\":[{\"id\":1,\"content\":\"N\",\"special\":true}]"),
+        "added token 'N'"},
+    {WORDS ("\"added_tokens\":[{\"id\":1,\"content\":\"<x>\",\"special\":false}]"),
+        "added token '<x>'"},
+    {WORDS ("\"added_tokens\":[1]"), "an added token has no content"},
+    {WORDS ("\"padding\":{\"direction\":\"Left\",\"pad_id\":0}"), "padding direction Left"},
+    {WORDS (PAD "\"post_processor\":{\"type\":\"RobertaProcessing\"}"),
+        "post_processor RobertaProcessing cannot be read"},
+    {WORDS (PAD "\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"x\"]}"),
+        "the id of cls"},
+    {WORDS (PAD "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[]}"),
+        "has no sequence"},
+    {WORDS (PAD "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[" SPECIAL ","
+          SPECIAL "],\"special_tokens\":{\"x\":{\"ids\":[1]}}}"), "not with x"},
+    {WORDS (PAD "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[" SPECIAL "],"
+          "\"special_tokens\":{\"x\":{\"ids\":[1,2]}}}"), "not with x"},
     {"{\"a\":/* */1}", "byte 5: '/' is not JSON"},
 #undef MODEL
+#undef WORDS
+#undef PAD
+#undef SPECIAL
   };
   gchar *deep = g_strnfill (1000000, '[');
   guint i;
@@ -205,6 +227,26 @@ test_refused (void)
   deep[0] = '{';
   assert_refused (deep, 1000000, "Parse error");
   g_free (deep);
+}
+
+static void
+test_limits (void)
+{
+  gchar *text = g_strnfill (8000000, ',');
+  GString *token = g_string_new ("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"");
+  guint i;
+
+  text[0] = '{';
+  assert_refused (text, 8000000, "more than 7344128 values");
+  /* commas in strings do not count, and quotes behind a backslash end none */
+  memcpy (text, "{\"\\\"", 4);
+  assert_refused (text, 8000000, "Parse error");
+  for (i = 0; i < 257; i++)
+    g_string_append_c (token, 'A');
+  g_string_append (token, "\":0}}}");
+  assert_refused (token->str, token->len, "is longer than 256 bytes");
+  g_string_free (token, TRUE);
+  g_free (text);
 }
 
 /* Every truncation of a whole file is an error, and nothing else happens. */
@@ -236,6 +278,7 @@ main (int argc, char **argv)
   g_test_add_func ("/tokenizer-json/long-word", test_long_word);
   g_test_add_func ("/tokenizer-json/unknown", test_unknown);
   g_test_add_func ("/tokenizer-json/refused", test_refused);
+  g_test_add_func ("/tokenizer-json/limits", test_limits);
   g_test_add_func ("/tokenizer-json/truncated", test_truncated);
   return g_test_run ();
 }
