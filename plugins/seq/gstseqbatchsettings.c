@@ -180,7 +180,7 @@ gst_seq_batch_settings_install (GObjectClass * klass)
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_TOKENIZER,
       g_param_spec_string ("tokenizer", "Tokenizer", "A preset (esm2, protbert, dnabert3 to "
           "dnabert6, nt6, nt6-v1, hyena, evo, bytes) or the path of a vocab.txt: one token a line, the "
-          "first is id 0",
+          "first is id 0; or of a tokenizer.json with a model BPE or WordLevel",
           DEFAULT_TOKENIZER, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_UNKNOWN,
       g_param_spec_enum ("unknown", "Unknown", "What becomes of letters (or k-mers) that the "

@@ -263,6 +263,43 @@ test_truncated (void)
   g_free (json);
 }
 
+/* Files with a few bytes changed are refused or give ids that are in the vocabulary. */
+static void
+test_mutated (gconstpointer data)
+{
+  gchar *json = data_path (data, ".json"), *path = NULL, *text;
+  GRand *rand = g_rand_new_with_seed (3);
+  const guint8 *residues = (const guint8 *) "ACGTNNACCA MK\xff-acgt[UNK]";
+  gsize len, n = strlen ((const gchar *) residues);
+  guint round, i;
+
+  g_assert_true (g_file_get_contents (json, &text, &len, NULL));
+  g_close (g_file_open_tmp ("tokenizer-XXXXXX.json", &path, NULL), NULL);
+  for (round = 0; round < 150; round++) {
+    gchar *changed = g_memdup2 (text, len);
+    SeqTokenizer *tokenizer;
+    gint32 ids[64];
+    gsize n_ids;
+
+    for (i = 0; i < 1 + round % 3; i++)
+      changed[1 + g_rand_int_range (rand, 0, (gint) len - 1)] =
+          "0123456789\"\\{}[],:Ax \xff"[g_rand_int_range (rand, 0, 22)];
+    g_assert_true (g_file_set_contents (path, changed, (gssize) len, NULL));
+    tokenizer = seq_tokenizer_new (path, SEQ_UNKNOWN_SKIP, NULL);
+    n_ids = tokenizer == NULL ? 0 : seq_tokenizer_encode (tokenizer, residues, n, 0, G_MAXSIZE,
+        SEQ_DTYPE_INT32, ids, NULL, NULL);
+    for (i = 0; i < n_ids; i++)
+      g_assert_cmpint (ids[i], <, (gint) seq_tokenizer_get_vocab_size (tokenizer));
+    g_clear_pointer (&tokenizer, seq_tokenizer_unref);
+    g_free (changed);
+  }
+  g_remove (path);
+  g_free (path);
+  g_rand_free (rand);
+  g_free (text);
+  g_free (json);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -273,6 +310,9 @@ main (int argc, char **argv)
     gchar *path = g_strconcat ("/tokenizer-json/reference/", names[i], NULL);
 
     g_test_add_data_func (path, names[i], test_reference);
+    g_free (path);
+    path = g_strconcat ("/tokenizer-json/mutated/", names[i], NULL);
+    g_test_add_data_func (path, names[i], test_mutated);
     g_free (path);
   }
   g_test_add_func ("/tokenizer-json/long-word", test_long_word);
