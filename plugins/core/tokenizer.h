@@ -57,7 +57,8 @@ typedef enum
  * name. Residues are bytes: one that is not ASCII is unknown but with ByteLevel. Special tokens are never found in
  * residues. Padding is the file's own, or its special token <pad> or [PAD]; `truncation` and
  * `decoder` are not read. Where fuse_unk is set, SEQ_UNKNOWN_TOKEN means SEQ_UNKNOWN_PER_RUN. A run
- * of unknown units ends with its word.
+ * of unknown units ends with its word. Every call reads a BPE word to its end, whatever window is
+ * wanted: O(n log n) and 40 bytes a letter of the longest word.
  * Returns: a new tokenizer, or NULL with `error` set. */
 SeqTokenizer *seq_tokenizer_new (const gchar *name_or_path, SeqUnknown unknown, GError **error);
 SeqTokenizer *seq_tokenizer_ref (SeqTokenizer *tokenizer);
