@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "tokenizer-model.h"
 #include "tokenizer.h"
 
 G_BEGIN_DECLS
@@ -10,7 +11,8 @@ typedef enum
 {
   SEQ_UNITS_LETTERS,            /* one letter, one id */
   SEQ_UNITS_OVERLAPPING,        /* k-mers that start at every letter; fewer than k letters: none */
-  SEQ_UNITS_SPLIT               /* k-mers side by side between other letters; the rest by letter */
+  SEQ_UNITS_SPLIT,              /* k-mers side by side between other letters; the rest by letter */
+  SEQ_UNITS_MODEL               /* tokens of a tokenizer.json */
 } SeqUnits;
 
 /* The code of a byte that is no letter of a k-mer. */
@@ -28,6 +30,7 @@ struct _SeqTokenizer
   guint k;                      /* k-mers: 1 to 15 letters of four, two bits each */
   guint32 first_kmer;           /* id of the first k-mer, all others follow in order */
   guint8 codes[256];            /* two bits for each letter, or SEQ_TOKENIZER_NO_CODE */
+  SeqTokenizerModel *model;     /* SEQ_UNITS_MODEL only, else NULL */
 
   /* derived from those */
   guint32 max_id;
@@ -47,6 +50,13 @@ gboolean seq_tokenizer_load_vocab (SeqTokenizer *tokenizer, const gchar *path, G
 /* The same for text in memory: `len` bytes and one more, all of which it overwrites. `name`: for
  * messages. */
 gboolean seq_tokenizer_parse_vocab (SeqTokenizer *tokenizer, gchar *text, gsize len,
+    const gchar *name, GError **error);
+
+/* Whether the text is a tokenizer.json: whether its first byte that is no blank is a brace. */
+gboolean seq_tokenizer_is_json (const gchar *text, gsize len);
+
+/* Fills in what a tokenizer.json in memory says. `name`: for messages. */
+gboolean seq_tokenizer_parse_json (SeqTokenizer *tokenizer, const gchar *text, gsize len,
     const gchar *name, GError **error);
 
 /* out[i] = table[in[i]]. Returns: how many of them are `marker`. */

@@ -10,7 +10,7 @@
 /* The reader of vocab.txt: one token a line, the id is the number of the line. The file is input
  * like any other: everything that it may ask for has a limit. */
 
-#define MAX_FILE (16 * 1024 * 1024)
+#define MAX_FILE (64 * 1024 * 1024)
 #define MAX_LINE 64
 #define MAX_TOKENS (1 << 20)
 
@@ -136,16 +136,16 @@ seq_tokenizer_parse_vocab (SeqTokenizer *tokenizer, gchar *text, gsize len, cons
 }
 
 static gboolean
-read_limited (gint fd, gchar *text, gsize *len)
+read_limited (gint fd, gchar *text, gsize max, gsize *len)
 {
   gssize got;
 
   *len = 0;
   do {
-    got = read (fd, text + *len, MAX_FILE + 1 - *len);
+    got = read (fd, text + *len, max + 1 - *len);
     if (got > 0)
       *len += (gsize) got;
-  } while ((got > 0 && *len <= MAX_FILE) || (got < 0 && errno == EINTR));
+  } while ((got > 0 && *len <= max) || (got < 0 && errno == EINTR));
   return got >= 0;
 }
 
@@ -155,7 +155,7 @@ seq_tokenizer_load_vocab (SeqTokenizer *tokenizer, const gchar *path, GError **e
   struct stat status;
   gchar *text = NULL;
   gboolean ok = FALSE;
-  gsize len;
+  gsize len, size;
   /* without O_NONBLOCK a named pipe would wait here for its writer */
   gint fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
@@ -173,14 +173,17 @@ seq_tokenizer_load_vocab (SeqTokenizer *tokenizer, const gchar *path, GError **e
         "%s is not a plain file of at most %d bytes", path, MAX_FILE);
     goto out;
   }
-  /* one byte for the terminator, one to see that the file has grown past the limit */
-  text = g_malloc ((gsize) MAX_FILE + 2);
-  if (!read_limited (fd, text, &len) || len > MAX_FILE) {
+  /* one byte for the terminator, one to see that the file has grown */
+  size = (gsize) status.st_size;
+  text = g_malloc (size + 2);
+  if (!read_limited (fd, text, size, &len) || len > size) {
     g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_FORMAT, "%s cannot be read: %s",
-        path, len > MAX_FILE ? "too large" : g_strerror (errno));
+        path, len > size ? "it grows" : g_strerror (errno));
     goto out;
   }
-  ok = seq_tokenizer_parse_vocab (tokenizer, text, len, path, error);
+  ok = seq_tokenizer_is_json (text, len)
+      ? seq_tokenizer_parse_json (tokenizer, text, len, path, error)
+      : seq_tokenizer_parse_vocab (tokenizer, text, len, path, error);
 
 out:
   g_free (text);

@@ -219,6 +219,17 @@ walk_split (Sink *sink, gsize n)
   walk_rest (sink, n - len, n);
 }
 
+static gboolean
+sink_model_token (gpointer data, guint32 id, gsize position, gboolean starts_word)
+{
+  Sink *sink = data;
+
+  if (starts_word)              /* a run of unknown units ends with its word */
+    sink->in_run = FALSE;
+  return id != SEQ_TOKENIZER_NO_ID ? sink_known (sink, id, position)
+      : sink_unknown (sink, position);
+}
+
 /* The number of body tokens at a fixed rate. */
 static gsize
 fixed_count (const SeqTokenizer *tokenizer, gsize n)
@@ -240,6 +251,9 @@ walk (Sink *sink, gsize n)
       break;
     case SEQ_UNITS_SPLIT:
       walk_split (sink, n);
+      break;
+    case SEQ_UNITS_MODEL:
+      seq_tokenizer_model_walk (sink->tokenizer->model, sink->residues, n, sink_model_token, sink);
       break;
   }
 }
@@ -470,8 +484,13 @@ derive (SeqTokenizer *tokenizer)
     if (tokenizer->ids[i] == SEQ_TOKENIZER_NO_ID)
       tokenizer->all_known = FALSE;
   }
+  if (tokenizer->units == SEQ_UNITS_MODEL) {
+    max = MAX (max, tokenizer->vocab_size - 1);
+    tokenizer->all_known = seq_tokenizer_model_knows_all (tokenizer->model);
+  }
   tokenizer->max_id = max;
-  tokenizer->fixed_rate = tokenizer->units != SEQ_UNITS_SPLIT && (tokenizer->all_known
+  tokenizer->fixed_rate = tokenizer->units != SEQ_UNITS_SPLIT
+      && tokenizer->units != SEQ_UNITS_MODEL && (tokenizer->all_known
       || tokenizer->unknown == SEQ_UNKNOWN_TOKEN || tokenizer->unknown == SEQ_UNKNOWN_ERROR);
   derive_bytes (tokenizer);
 }
@@ -513,10 +532,18 @@ seq_tokenizer_ref (SeqTokenizer *tokenizer)
   return g_atomic_rc_box_acquire (tokenizer);
 }
 
+static void
+tokenizer_clear (gpointer data)
+{
+  SeqTokenizer *tokenizer = data;
+
+  g_clear_pointer (&tokenizer->model, seq_tokenizer_model_free);
+}
+
 void
 seq_tokenizer_unref (SeqTokenizer *tokenizer)
 {
-  g_atomic_rc_box_release (tokenizer);
+  g_atomic_rc_box_release_full (tokenizer, tokenizer_clear);
 }
 
 guint

@@ -48,7 +48,17 @@ typedef enum
  * of which <cls> [CLS] <s> become the prefix, <eos> [SEP] </s> the suffix, <pad> [PAD] the padding
  * and <unk> [UNK] the unknown token; other names take an id and are never written. Padding is
  * required; an unknown token is required unless `unknown` is skip or error. Lines are at most 64
- * bytes, the file at most 16 MiB and 2^20 tokens.
+ * bytes, the file at most 64 MiB and 2^20 tokens.
+ * A file that starts with a brace is a tokenizer.json of Hugging Face's tokenizers, of which this is
+ * read: normalizer null, Lowercase, Uppercase, Replace (one letter by one letter), Sequence of these;
+ * pre-tokenizer null, Whitespace, WhitespaceSplit, Split (at one letter, or by the empty regular
+ * expression), ByteLevel (without use_regex and add_prefix_space); model BPE, WordLevel; post-processor null, ByteLevel,
+ * TemplateProcessing, BertProcessing with one token before and after; anything else is refused by
+ * name. Residues are bytes: one that is not ASCII is unknown but with ByteLevel. Special tokens are never found in
+ * residues. Padding is the file's own, or its special token <pad> or [PAD]; `truncation` and
+ * `decoder` are not read. Where fuse_unk is set, SEQ_UNKNOWN_TOKEN means SEQ_UNKNOWN_PER_RUN. A run
+ * of unknown units ends with its word. Every call reads a BPE word to its end, whatever window is
+ * wanted: O(n log n) and 40 bytes a letter of the longest word.
  * Returns: a new tokenizer, or NULL with `error` set. */
 SeqTokenizer *seq_tokenizer_new (const gchar *name_or_path, SeqUnknown unknown, GError **error);
 SeqTokenizer *seq_tokenizer_ref (SeqTokenizer *tokenizer);
