@@ -265,7 +265,8 @@ check_contents (GstBuffer * batch, const GstSeqBatchMeta * meta)
     guint tokens = i < meta->n_records ? meta->records[i].tokens : 0;
 
     for (guint k = 0; mask && k < length; k++)
-      g_assert_cmpuint (mask[(gsize) i * length + k], ==, k < tokens);
+      g_assert_cmpuint (mask[(gsize) i * length + k], ==,
+          meta->pads_left ? k >= length - tokens : k < tokens);
     for (guint k = 0; positions && k < tokens; k++)
       g_assert_cmpint (positions[at + k], ==, k);
     if (cu)
