@@ -17,10 +17,12 @@ take_choices (FuzzInput * in)
 {
   static const gsize block_sizes[] = { 1 << 20, 1, 16, 1000 };
   static const SeqFormat formats[] = { SEQ_FORMAT_AUTO, SEQ_FORMAT_FASTA, SEQ_FORMAT_FASTQ };
-  static const guint64 record_sizes[] = { SEQ_FASTX_MAX_RECORD_BYTES };
+  static const guint64 record_sizes[] = { SEQ_FASTX_MAX_RECORD_BYTES, 1, 10, 100 };
+  guint first = fuzz_take_byte (in);
   Choices c = { { 0 } };
 
-  c.config.format = formats[fuzz_choose (in, G_N_ELEMENTS (formats))];
+  c.config.format = formats[first % G_N_ELEMENTS (formats)];
+  c.config.strictness = first / G_N_ELEMENTS (formats) % (SEQ_STRICTNESS_LENIENT + 1);
   c.config.block_size = block_sizes[fuzz_choose (in, G_N_ELEMENTS (block_sizes))];
   c.config.max_record_bytes = record_sizes[fuzz_choose (in, G_N_ELEMENTS (record_sizes))];
   c.config.min_length = fuzz_choose (in, 8);
