@@ -39,7 +39,7 @@ seq_recovery_new (SeqFastx * parser, const SeqFastxConfig * parser_config,
   self->parser = parser;
   self->config = *config;
   self->lenient = parser_config->strictness == SEQ_STRICTNESS_LENIENT;
-  self->held = g_byte_array_new ();
+  self->held = g_byte_array_sized_new (4096);  /* so that there is something to point to */
   seq_recovery_forget (self);
   if (config->quarantine) {
     self->quarantine = seq_quarantine_open (config->quarantine, error);
@@ -343,8 +343,11 @@ hold_for_search (SeqRecovery * self, const guint8 * data, gsize size, const SeqF
 {
   SeqFastxPosition begin;
 
-  if (self->held->len == 0)
+  if (self->held->len == 0) {
     self->at = *base;
+    /* the parser knows only now that the line has ended */
+    self->at.line += self->lenient && self->last == '\r' && data[0] != '\n';
+  }
   g_byte_array_append (self->held, data, size);
   if (!self->gap)
     return keep_needed (self, TRUE, error);

@@ -37,6 +37,7 @@ struct _SeqFastx
   guint bom;                    /* bytes of a byte order mark seen at the start of the file */
   gsize start;                  /* of the open record in the block */
   SeqFastxPosition begin;       /* of the open record in the file */
+  guint64 ignored_before;       /* of the stats, when it began */
   GstSeqRecord record;          /* the open one */
   guint32 qual_len;
   gsize plus_len;               /* bytes behind `+` that were like the name */
@@ -182,7 +183,8 @@ set_error (SeqFastx * self, SeqFastxError code, const SeqFastxPosition * where, 
       where->record);
 }
 
-/* Where it begins, because where that shows depends on how the input comes in pieces. */
+/* Where it begins, and as if nothing of it had been read: where it shows depends on how the input comes
+ * in pieces. */
 static gboolean
 fail_too_long (SeqFastx * self, GError ** error)
 {
@@ -190,6 +192,7 @@ fail_too_long (SeqFastx * self, GError ** error)
   gchar *what = g_strdup_printf ("record '%s' is longer than max-record-bytes, %" G_GUINT64_FORMAT,
       name, self->config.max_record_bytes);
 
+  self->stats.ignored = self->ignored_before;
   set_error (self, SEQ_FASTX_ERROR_TOO_LONG, &self->begin, what, error);
   g_free (what);
   g_free (name);
@@ -277,6 +280,7 @@ record_begin (SeqFastx * self)
   self->start = self->block->size;
   self->record = (GstSeqRecord) { .name = self->start, .qual = GST_SEQ_NO_QUALITY };
   self->begin = (SeqFastxPosition) { self->line, position (self), self->next_id };
+  self->ignored_before = self->stats.ignored;
   self->qual_len = 0;
   self->plus_len = 0;
 }
@@ -630,17 +634,15 @@ take_special_byte (SeqFastx * self, GError ** error)
 
 /* A quality that STRICT refuses among n that were copied; blanks and control bytes were not. */
 static gboolean
-check_qualities (SeqFastx * self, gsize n, GError ** error)
+check_qualities (SeqFastx * self, const guint8 * qualities, gsize n, GError ** error)
 {
-  const guint8 *qualities = self->block->data + self->block->size;
   guint8 high = 0;
 
   for (gsize i = 0; i < n; i++)
     high |= qualities[i];
   if (high < 0x80)
     return TRUE;
-  self->src -= n;
-  for (; *self->src < 0x80; self->src++)
+  for (self->src = qualities; *self->src < 0x80; self->src++)
     self->block->size++;
   return fail (self, SEQ_FASTX_ERROR_BYTE, error, "quality 0x%02x is outside 33 to 126",
       *self->src);
@@ -654,13 +656,14 @@ take_quality (SeqFastx * self, GError ** error)
   gsize missing = self->record.seq_len - self->qual_len;
   gsize n = seq_copy_until_space (&self->src, self->end, self->block->data + self->block->size);
 
+  if (is_strict (self)
+      && !check_qualities (self, self->src - n, MIN (n, missing), error))
+    return FALSE;
   if (n > missing) {
     self->src -= n - missing;
     self->block->size += missing;
     return fail_too_many_qualities (self, error);
   }
-  if (is_strict (self) && !check_qualities (self, n, error))
-    return FALSE;
   self->block->size += n;
   self->qual_len += n;
   return TRUE;

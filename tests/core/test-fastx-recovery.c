@@ -171,6 +171,8 @@ static const Case cases[] = {
       {.strictness = SEQ_STRICTNESS_STRICT}},
   {"lenient-cr", "@r\rAC\r+\rI\r@s\rA\r+\rI\r", "1:s|A|I\n", "5,11,0\n", "@r\rAC\r+\rI\r",
       {.strictness = SEQ_STRICTNESS_LENIENT}},
+  {"lenient-cr-lines", "@a\rA\r+\rI\r>x\r@b\rA\r+\r", "0:a|A|I\n", "5,9,1\n8,19,1\n",
+      ">x\r@b\rA\r+\r", {.strictness = SEQ_STRICTNESS_LENIENT}},
   {"too-long", ">a\nA\n>b\nACGTACGTACGT\nA\n>c\nA\n", "0:a|A|-\n2:c|A|-\n", "3,5,1\n",
       ">b\nACGTACGTACGT\nA\n", {.max_record_bytes = 10}},
   {"forced-format", ">a\nA\n@r\nA\n+\nI\n", "0:r|A|I\n", "1,0,0\n", ">a\nA\n",

@@ -223,6 +223,7 @@ static const Case cases[] = {
   {"strict-quality-low", "@r\nAC\n+\nI\001\n", -1, {NULL}, SEQ_FASTX_ERROR_BYTE, 4, 9, STRICT},
   {"strict-quality-del", "@r\nAC\n+\nI\177\n", -1, {NULL}, SEQ_FASTX_ERROR_BYTE, 4, 9, STRICT},
   {"strict-quality-high", "@r\nACGTA\n+\nII\x80II\n", -1, {NULL}, SEQ_FASTX_ERROR_BYTE, 4, 13, STRICT},
+  {"strict-quality-high-and-long", "@r\nAC\n+\nI\x80III\n", -1, {NULL}, SEQ_FASTX_ERROR_BYTE, 4, 9, STRICT},
   {"strict-quality-any", "@r\nACG\n+\n\001\177\x80\n", -1, {"r|ACG|\001\177\x80"}, -1, 0, 0,
       NORMAL | LENIENT},
   {"strict-blank-in-quality", "@r\nAC\n+\nI I\n", -1, {NULL}, SEQ_FASTX_ERROR_BYTE, 4, 9, STRICT},

@@ -77,7 +77,7 @@ LLVMFuzzerTestOneInput (const guint8 * data, gsize size)
   FuzzInput in = { data, size };
   SeqUnknown unknown = fuzz_choose (&in, SEQ_UNKNOWN_ERROR + 1);
   gsize wanted = fuzz_choose (&in, MAX_RESIDUES + 1), n = MIN (wanted, in.size);
-  guint8 *residues = g_memdup2 (in.data, n);
+  guint8 *residues = n > 0 ? g_memdup2 (in.data, n) : g_malloc (1);    /* never NULL */
   int fd = make_file (in.data + n, in.size - n);
   gchar *path = g_strdup_printf ("/proc/self/fd/%d", fd);
   GError *error = NULL;
