@@ -393,7 +393,7 @@ def test_signals():
 # ---- ----
 
 def main():
-    global directory, inputs
+    global directory, inputs, SHIM
     tests = [test_short_reads, test_bytes_one_by_one, test_failing_reads, test_failing_end,
              test_truncated, test_appended, test_replaced, test_spill, test_little_memory,
              test_signals]
@@ -401,6 +401,8 @@ def main():
     failed = 0
     # not in memory, where spill files would be memory, too
     with tempfile.TemporaryDirectory(prefix="gst-seq-io-", dir="/var/tmp") as directory:
+        # LD_PRELOAD can't name a path with spaces
+        SHIM = shutil.copy(SHIM, directory)
         inputs = make_inputs()
         tests = [test for test in tests if not wanted or test.__name__[5:] in wanted]
         print(f"1..{len(tests)}")
