@@ -14,8 +14,8 @@ G_BEGIN_DECLS
  * tokenizer is made (SeqUnknown). Around the body stand a prefix (CLS) and a suffix (EOS, SEP),
  * each one token or none.
  *
- * Nothing is folded: models read their vocabularies to the letter, so a lower-case residue is
- * unknown to all presets but `bytes` and `evo`.
+ * Nothing is folded but where a model's own tokenizer does so: most read their vocabularies to the
+ * letter, so a lower-case residue is unknown to all presets but `caduceus`, `bytes` and `evo`.
  *
  * A tokenizer never changes once it is made. All functions may be called from any number of threads
  * at the same time. */
@@ -39,12 +39,35 @@ GQuark seq_tokenizer_error_quark (void);
 typedef enum
 {
   SEQ_TOKENIZER_ERROR_NOT_FOUND,        /* neither a preset nor a file that can be read */
-  SEQ_TOKENIZER_ERROR_FORMAT,   /* not a vocabulary; the message has the line */
+  SEQ_TOKENIZER_ERROR_FORMAT,   /* no vocabulary; the message has the line or the key */
   SEQ_TOKENIZER_ERROR_NO_UNKNOWN        /* `unknown` asks for a token that is not there */
 } SeqTokenizerError;
 
-/* `name_or_path`: a preset (seq_tokenizer_list_presets()), else the path of a vocab.txt: one token a
- * line, the first line is id 0. Tokens are single printable ASCII letters, and names in <> or [],
+/* `name_or_path`: a preset (seq_tokenizer_list_presets()), else the path of a file of one of these
+ * kinds, which what it starts with tells:
+ *
+ * A tokenizer file, as the presets are: a GLib key file of at most 64 KiB with one group,
+ * [tokenizer]. Ids are numbers from 0 to one less than `vocabulary-size` (1 to 2^31 - 1), letters
+ * printable ASCII.
+ *   units            letters | overlapping (a k-mer at every letter) | split (k-mers side by side)
+ *                    | bytes (every byte is its own id). Required, as the two that follow
+ *   vocabulary-size  number of ids
+ *   pad              id of the padding
+ *   unknown, prefix, suffix   their ids; no key = the vocabulary has none
+ *   pad-side, truncate        left | right (default): where padding stands, and which end of a
+ *                    sequence that is too long is left out
+ *   case             keep (default) | upper | lower: what letters are read as, ASCII only
+ *   replace          pairs of letters: after `case`, the first of each is read as the second
+ *   drop             letters that are passed over, after `case` and `replace`
+ *   letters, first-letter     single letters in the order of their ids, and the id of the first
+ *   k, kmer-letters, first-kmer   k-mers: 1 to 15 letters out of four, in the order of their ids
+ *                    (the last letter runs fastest), and the id of the first k-mer
+ *   break-letters    split: letters that end a piece and are tokens of their own; a k-mer that has
+ *                    another letter is one unknown unit (no key = all but `kmer-letters` break)
+ *   remainder        split: what becomes of fewer than k letters at the end of a piece: single
+ *                    (default; a unit each) | drop | unknown (one unit)
+ *
+ * A vocab.txt: one token a line, the first line is id 0. Tokens are single printable ASCII letters, and names in <> or [],
  * of which <cls> [CLS] <s> become the prefix, <eos> [SEP] </s> the suffix, <pad> [PAD] the padding
  * and <unk> [UNK] the unknown token; other names take an id and are never written. Padding is
  * required; an unknown token is required unless `unknown` is skip or error. Lines are at most 64
@@ -65,6 +88,10 @@ guint seq_tokenizer_get_unk_id (const SeqTokenizer *tokenizer);
 /* Tokens before and after the body: 0 or 1. */
 guint seq_tokenizer_get_n_prefix (const SeqTokenizer *tokenizer);
 guint seq_tokenizer_get_n_suffix (const SeqTokenizer *tokenizer);
+/* On which side of a row padding goes, and which end of a sequence that is too long is left out, as
+ * the model's own tokenizer does it. */
+gboolean seq_tokenizer_pads_left (const SeqTokenizer *tokenizer);
+gboolean seq_tokenizer_truncates_left (const SeqTokenizer *tokenizer);
 /* The largest id that may be written, padding included: what a type has to hold
  * (seq_dtype_fits()). */
 guint seq_tokenizer_get_max_id (const SeqTokenizer *tokenizer);

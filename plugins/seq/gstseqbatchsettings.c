@@ -178,9 +178,9 @@ gst_seq_batch_settings_install (GObjectClass * klass)
   const GParamFlags ready = base | GST_PARAM_MUTABLE_READY;
 
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_TOKENIZER,
-      g_param_spec_string ("tokenizer", "Tokenizer", "A preset (esm2, protbert, dnabert3 to "
-          "dnabert6, nt6, nt6-v1, hyena, evo, bytes) or the path of a vocab.txt: one token a line, the "
-          "first is id 0",
+      g_param_spec_string ("tokenizer", "Tokenizer", "A preset (esm2, esmc, protbert, prott5, "
+          "dnabert3 to dnabert6, nt6, nt6-v1, hyenadna, caduceus, evo, bytes) or the path of a "
+          "tokenizer file as the presets are, or of a vocab.txt: one token a line, the first is id 0",
           DEFAULT_TOKENIZER, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_UNKNOWN,
       g_param_spec_enum ("unknown", "Unknown", "What becomes of letters (or k-mers) that the "

@@ -20,13 +20,18 @@ typedef struct
   const gchar *prefix, *suffix, *pad, *unk;
   const gchar *replace;
   guint vocab_size;
+  gboolean upper;               /* lower case is read as upper case */
 } Model;
 
 static const Model models[] = {
   {"esm2", "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - <null_1> "
       "<mask>", "", 0, FALSE, "<cls>", "<eos>", "<pad>", "<unk>", "", 33},
+  {"esmc", "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - | <mask>", "",
+      0, FALSE, "<cls>", "<eos>", "<pad>", "<unk>", "", 33},
   {"protbert", "[PAD] [UNK] [CLS] [SEP] [MASK] L A G V E S I K R D T P N Q F Y M H C W X U B Z O", "",
       0, FALSE, "[CLS]", "[SEP]", "[PAD]", "[UNK]", "UZOB", 30},
+  {"prott5", "<pad> </s> <unk> A L G V S R E D T I P K F Q N Y M H W C X B O U Z", "", 0, FALSE, NULL,
+      "</s>", "<pad>", "<unk>", "UZOB", 128},
   {"dnabert3", "[PAD] [UNK] [CLS] [SEP] [MASK]", "", 3, TRUE, "[CLS]", "[SEP]", "[PAD]", "[UNK]", "",
       69},
   {"dnabert4", "[PAD] [UNK] [CLS] [SEP] [MASK]", "", 4, TRUE, "[CLS]", "[SEP]", "[PAD]", "[UNK]", "",
@@ -39,8 +44,10 @@ static const Model models[] = {
       "<unk>", "", 4107},
   {"nt6-v1", "<unk> <pad> <mask> <cls>", "A T C G N <eos> <bos>", 6, FALSE, "<cls>", NULL, "<pad>",
       "<unk>", "", 4107},
-  {"hyena", "[CLS] [SEP] [BOS] [MASK] [PAD] [RESERVED] [UNK] A C G T N", "", 0, FALSE, NULL, "[SEP]",
+  {"hyenadna", "[CLS] [SEP] [BOS] [MASK] [PAD] [RESERVED] [UNK] A C G T N", "", 0, FALSE, NULL, "[SEP]",
       "[PAD]", "[UNK]", "", 12},
+  {"caduceus", "[CLS] [SEP] [BOS] [MASK] [PAD] [RESERVED] [UNK] A C G T N", "", 0, FALSE, NULL,
+      "[SEP]", "[PAD]", "[UNK]", "", 12, TRUE},
   {"evo", NULL, NULL, 1, FALSE, NULL, NULL, NULL, NULL, "", 512},
   {"bytes", NULL, NULL, 1, FALSE, NULL, NULL, NULL, NULL, "", 256}
 };
@@ -110,6 +117,8 @@ dictionary_new (const Model *model)
     add_words (dictionary, model->after);
   for (i = 0; model->replace[i] != '\0'; i++)
     dictionary->letters[(guint8) model->replace[i]] = dictionary->letters['X'];
+  for (i = 'a'; model->upper && i <= 'z'; i++)
+    dictionary->letters[i] = dictionary->letters[(guint8) g_ascii_toupper ((gchar) i)];
   return dictionary;
 }
 
@@ -435,6 +444,11 @@ test_golden (void)
         "3 349 2461 2464 3184 1738 4103 4100 4101"},
     {"nt6-v1", SEQ_UNKNOWN_PER_RUN, "UNwanted", "3 0 4104 0"},
     {"hyena", SEQ_UNKNOWN_TOKEN, "ACGTNRa", "7 8 9 10 11 6 6 1"},
+    {"hyenadna", SEQ_UNKNOWN_TOKEN, "ACGTNRa", "7 8 9 10 11 6 6 1"},
+    {"caduceus", SEQ_UNKNOWN_TOKEN, "ACGTNRa", "7 8 9 10 11 6 7 1"},
+    {"esmc", SEQ_UNKNOWN_TOKEN, "MK|L.-a", "0 20 15 31 4 29 30 3 2"},
+    {"prott5", SEQ_UNKNOWN_TOKEN, "PRTEINOSEQWENCEBZ",
+        "13 8 11 9 12 17 23 7 9 16 21 9 17 22 9 23 23 1"},
     {"evo", SEQ_UNKNOWN_TOKEN, "ACGT", "65 67 71 84"},
     {"bytes", SEQ_UNKNOWN_TOKEN, "Aa-", "65 97 45"}
   };
