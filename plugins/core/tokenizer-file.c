@@ -114,13 +114,19 @@ read_word (const Reader *reader, const gchar *key, const gchar *const *words, gu
 static gchar *
 read_letters (const Reader *reader, const gchar *key, GError **error)
 {
-  gchar *text = g_key_file_get_string (reader->file, GROUP, key, NULL);
+  GError *wrong = NULL;
+  gchar *text = g_key_file_get_string (reader->file, GROUP, key, &wrong);
+  gboolean ok = wrong == NULL || g_error_matches (wrong, G_KEY_FILE_ERROR,
+      G_KEY_FILE_ERROR_KEY_NOT_FOUND);
   gsize i;
 
-  if (text == NULL && has_key (reader, key)) {
-    fail (reader, error, key, "not a string");
-    return NULL;
+  if (!ok) {
+    fail (reader, error, key, "not a string: %s", wrong->message);
+    g_clear_pointer (&text, g_free);
   }
+  g_clear_error (&wrong);
+  if (!ok)
+    return NULL;
   for (i = 0; text != NULL && text[i] != '\0'; i++) {
     if (!g_ascii_isgraph (text[i]) || i == 255) {
       fail (reader, error, key, "more than 255 letters, or one that is no printable ASCII");
