@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tokenizer-private.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* The reader of vocab.txt: one token a line, the id is the number of the line. The file is input
  * like any other: everything that it may ask for has a limit. */
 
-#define MAX_FILE (64 * 1024 * 1024)
 #define MAX_LINE 64
 #define MAX_TOKENS (1 << 20)
 
@@ -132,62 +127,5 @@ seq_tokenizer_parse_vocab (SeqTokenizer *tokenizer, gchar *text, gsize len, cons
   }
   tokenizer->units = SEQ_UNITS_LETTERS;
   tokenizer->vocab_size = reader.id;
-  return ok;
-}
-
-static gboolean
-read_limited (gint fd, gchar *text, gsize max, gsize *len)
-{
-  gssize got;
-
-  *len = 0;
-  do {
-    got = read (fd, text + *len, max + 1 - *len);
-    if (got > 0)
-      *len += (gsize) got;
-  } while ((got > 0 && *len <= max) || (got < 0 && errno == EINTR));
-  return got >= 0;
-}
-
-gboolean
-seq_tokenizer_load_vocab (SeqTokenizer *tokenizer, const gchar *path, GError **error)
-{
-  struct stat status;
-  gchar *text = NULL;
-  gboolean ok = FALSE;
-  gsize len, size;
-  /* without O_NONBLOCK a named pipe would wait here for its writer */
-  gint fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-  if (fd < 0 || fstat (fd, &status) < 0) {
-    gchar *names = g_strjoinv (", ", (gchar **) seq_tokenizer_list_presets ());
-
-    g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_NOT_FOUND,
-        "%s is neither a preset (%s) nor a file that can be opened: %s", path, names,
-        g_strerror (errno));
-    g_free (names);
-    goto out;
-  }
-  if (!S_ISREG (status.st_mode) || status.st_size > MAX_FILE) {
-    g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_FORMAT,
-        "%s is not a plain file of at most %d bytes", path, MAX_FILE);
-    goto out;
-  }
-  /* one byte for the terminator, one to see that the file has grown */
-  size = (gsize) status.st_size;
-  text = g_malloc (size + 2);
-  if (!read_limited (fd, text, size, &len) || len > size) {
-    g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_FORMAT, "%s cannot be read: %s",
-        path, len > size ? "it grows" : g_strerror (errno));
-    goto out;
-  }
-  ok = seq_tokenizer_is_json (text, len)
-      ? seq_tokenizer_parse_json (tokenizer, text, len, path, error)
-      : seq_tokenizer_parse_vocab (tokenizer, text, len, path, error);
-
-out:
-  g_free (text);
-  if (fd >= 0)
-    close (fd);
   return ok;
 }

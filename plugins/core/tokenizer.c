@@ -1,35 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tokenizer-private.h"
+#include "tokenizer-sink.h"
 
 #include <string.h>
 
 /* Two ways lead to ids. Where token i is residue i and onwards, which holds for most of what is ever
  * tokenized, ids are made block by block (encode_direct). Everything else is walked unit by unit
- * into a Sink, which knows the window that is wanted; counting and finding a token are walks that
+ * into a SeqSink, which knows the window that is wanted; counting and finding a token are walks that
  * write nothing, so that they cannot disagree with what encoding does. */
 
-#define BLOCK 512
+#define BLOCK SEQ_SINK_BLOCK
 
 G_DEFINE_QUARK (seq-tokenizer-error-quark, seq_tokenizer_error)
 
-typedef struct
-{
-  const SeqTokenizer *tokenizer;
-  const guint8 *residues;
-  SeqDtype dtype;
-  guint8 *out;                  /* NULL = nothing is written */
-  gsize first, end;             /* the body tokens that are wanted */
-  gsize index;                  /* of the next body token */
-  gsize position;               /* first residue of token `first` */
-  gboolean in_run;              /* the last unit was unknown */
-  guint64 unknown;
-  gssize unknown_position;
-  guint n_ids;
-  guint32 ids[BLOCK];           /* not yet written */
-} Sink;
-
 static void
-sink_init (Sink *sink, const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, gsize first,
+sink_init (SeqSink *sink, const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, gsize first,
     gsize max_body)
 {
   sink->tokenizer = tokenizer;
@@ -46,190 +30,6 @@ sink_init (Sink *sink, const SeqTokenizer *tokenizer, const guint8 *residues, gs
   sink->n_ids = 0;
 }
 
-static void
-sink_flush (Sink *sink)
-{
-  seq_dtype_convert (sink->dtype, sink->out, sink->ids, sink->n_ids);
-  sink->out += sink->n_ids * seq_dtype_size (sink->dtype);
-  sink->n_ids = 0;
-}
-
-/* The next body token, whose first residue stands at `position`. Returns: whether to go on. */
-static inline gboolean
-sink_token (Sink *sink, guint32 id, gsize position)
-{
-  if (sink->index >= sink->end)
-    return FALSE;
-  if (sink->index == sink->first)
-    sink->position = position;
-  if (sink->index >= sink->first && sink->out != NULL) {
-    sink->ids[sink->n_ids++] = id;
-    if (sink->n_ids == BLOCK)
-      sink_flush (sink);
-  }
-  sink->index++;
-  return TRUE;
-}
-
-static inline gboolean
-sink_known (Sink *sink, guint32 id, gsize position)
-{
-  sink->in_run = FALSE;
-  return sink_token (sink, id, position);
-}
-
-static gboolean
-is_unknown_residue (const SeqTokenizer *tokenizer, guint8 residue)
-{
-  return tokenizer->ids[residue] == SEQ_TOKENIZER_NO_ID
-      && tokenizer->codes[residue] == SEQ_TOKENIZER_NO_CODE;
-}
-
-/* What is written for an unknown unit. Where the policy is to fail, there need not be such a
- * token. */
-static guint32
-unknown_id (const SeqTokenizer *tokenizer)
-{
-  return tokenizer->unk != SEQ_TOKENIZER_NO_ID ? tokenizer->unk : tokenizer->pad;
-}
-
-/* An unknown unit. Returns: whether to go on. */
-static gboolean
-sink_unknown (Sink *sink, gsize position)
-{
-  const SeqTokenizer *tokenizer = sink->tokenizer;
-  gsize owner;
-
-  if (tokenizer->unknown != SEQ_UNKNOWN_SKIP
-      && !(tokenizer->unknown == SEQ_UNKNOWN_PER_RUN && sink->in_run)
-      && !sink_token (sink, unknown_id (tokenizer), position))
-    return FALSE;
-  sink->in_run = TRUE;
-
-  /* A unit that is left out belongs to the token before it. */
-  owner = MAX (sink->index, 1) - 1;
-  if (owner < sink->first || owner >= sink->end)
-    return TRUE;
-  sink->unknown++;
-  if (sink->unknown_position < 0) {
-    while (!is_unknown_residue (tokenizer, sink->residues[position]))
-      position++;
-    sink->unknown_position = (gssize) position;
-  }
-  return TRUE;
-}
-
-static void
-walk_letters (Sink *sink, gsize n)
-{
-  const guint32 *ids = sink->tokenizer->ids;
-  gsize i;
-
-  for (i = 0; i < n; i++) {
-    guint32 id = ids[sink->residues[i]];
-
-    if (!(id != SEQ_TOKENIZER_NO_ID ? sink_known (sink, id, i) : sink_unknown (sink, i)))
-      return;
-  }
-}
-
-/* The k-mers that lie in a run of letters, which is read on from one call to the next. */
-typedef struct
-{
-  guint32 kmer, mask;
-  guint missing;                /* letters until a whole k-mer has been read */
-} KmerReader;
-
-static inline KmerReader
-kmer_reader (const SeqTokenizer *tokenizer)
-{
-  KmerReader reader = { 0, (1u << (2 * tokenizer->k)) - 1, tokenizer->k };
-
-  return reader;
-}
-
-/* Returns: whether the last k letters, this one included, make a k-mer. */
-static inline gboolean
-kmer_next (KmerReader *reader, const SeqTokenizer *tokenizer, guint8 residue)
-{
-  guint code = tokenizer->codes[residue];
-
-  reader->kmer = (reader->kmer << 2 | (code & 3)) & reader->mask;
-  reader->missing = code == SEQ_TOKENIZER_NO_CODE ? tokenizer->k
-      : reader->missing - (reader->missing > 0);
-  return reader->missing == 0;
-}
-
-static void
-walk_overlapping (Sink *sink, gsize n)
-{
-  const SeqTokenizer *tokenizer = sink->tokenizer;
-  KmerReader reader = kmer_reader (tokenizer);
-  gsize i, before = tokenizer->k - 1;
-
-  for (i = 0; i < n; i++) {
-    gboolean known = kmer_next (&reader, tokenizer, sink->residues[i]);
-
-    if (i < before)
-      continue;
-    if (!(known ? sink_known (sink, tokenizer->first_kmer + reader.kmer, i - before)
-            : sink_unknown (sink, i - before)))
-      return;
-  }
-}
-
-/* The letters from `from` to `to` - 1, which are known, one by one. */
-static gboolean
-walk_rest (Sink *sink, gsize from, gsize to)
-{
-  for (; from < to; from++) {
-    if (!sink_known (sink, sink->tokenizer->ids[sink->residues[from]], from))
-      return FALSE;
-  }
-  return TRUE;
-}
-
-static void
-walk_split (Sink *sink, gsize n)
-{
-  const SeqTokenizer *tokenizer = sink->tokenizer;
-  guint32 kmer = 0;
-  gsize i, len = 0;
-
-  for (i = 0; i < n; i++) {
-    guint8 residue = sink->residues[i];
-    guint code = tokenizer->codes[residue];
-
-    if (code != SEQ_TOKENIZER_NO_CODE) {
-      kmer = kmer << 2 | code;
-      if (++len < tokenizer->k)
-        continue;
-      if (!sink_known (sink, tokenizer->first_kmer + kmer, i + 1 - len))
-        return;
-    } else {
-      if (!walk_rest (sink, i - len, i))
-        return;
-      if (!(tokenizer->ids[residue] != SEQ_TOKENIZER_NO_ID
-              ? sink_known (sink, tokenizer->ids[residue], i) : sink_unknown (sink, i)))
-        return;
-    }
-    len = 0;
-    kmer = 0;
-  }
-  walk_rest (sink, n - len, n);
-}
-
-static gboolean
-sink_model_token (gpointer data, guint32 id, gsize position, gboolean starts_word)
-{
-  Sink *sink = data;
-
-  if (starts_word)              /* a run of unknown units ends with its word */
-    sink->in_run = FALSE;
-  return id != SEQ_TOKENIZER_NO_ID ? sink_known (sink, id, position)
-      : sink_unknown (sink, position);
-}
-
 /* The number of body tokens at a fixed rate. */
 static gsize
 fixed_count (const SeqTokenizer *tokenizer, gsize n)
@@ -237,25 +37,6 @@ fixed_count (const SeqTokenizer *tokenizer, gsize n)
   if (tokenizer->units == SEQ_UNITS_LETTERS)
     return n;
   return n >= tokenizer->k ? n - tokenizer->k + 1 : 0;
-}
-
-static void
-walk (Sink *sink, gsize n)
-{
-  switch (sink->tokenizer->units) {
-    case SEQ_UNITS_LETTERS:
-      walk_letters (sink, n);
-      break;
-    case SEQ_UNITS_OVERLAPPING:
-      walk_overlapping (sink, n);
-      break;
-    case SEQ_UNITS_SPLIT:
-      walk_split (sink, n);
-      break;
-    case SEQ_UNITS_MODEL:
-      seq_tokenizer_model_walk (sink->tokenizer->model, sink->residues, n, sink_model_token, sink);
-      break;
-  }
 }
 
 /* Whether token i is residue i in the first n residues. */
@@ -278,14 +59,14 @@ all_letters_known (const SeqTokenizer *tokenizer, const guint8 *residues, gsize 
 gsize
 seq_tokenizer_count (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n)
 {
-  Sink sink;
+  SeqSink sink;
 
   if (tokenizer->fixed_rate)
     return fixed_count (tokenizer, n);
   if (all_letters_known (tokenizer, residues, n))
     return n;
   sink_init (&sink, tokenizer, residues, n, 0, G_MAXSIZE);
-  walk (&sink, n);
+  seq_tokenizer_walk (&sink, n);
   return sink.index;
 }
 
@@ -293,12 +74,12 @@ gsize
 seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
     gsize first)
 {
-  Sink sink;
+  SeqSink sink;
 
   if (tokenizer->fixed_rate)
     return first < fixed_count (tokenizer, n) ? first : n;
   sink_init (&sink, tokenizer, residues, n, first, 1);
-  walk (&sink, n);
+  seq_tokenizer_walk (&sink, n);
   return sink.position;
 }
 
@@ -329,7 +110,7 @@ static guint64
 encode_wide (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, SeqDtype dtype,
     guint8 *out)
 {
-  guint32 block[BLOCK], unk = unknown_id (tokenizer);
+  guint32 block[BLOCK], unk = seq_tokenizer_unknown_id (tokenizer);
   guint64 unknown = 0;
   gsize len, i;
 
@@ -351,17 +132,17 @@ static guint64
 encode_kmers (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, SeqDtype dtype,
     guint8 *out)
 {
-  guint32 block[BLOCK], unk = unknown_id (tokenizer);
-  KmerReader reader = kmer_reader (tokenizer);
+  guint32 block[BLOCK], unk = seq_tokenizer_unknown_id (tokenizer);
+  SeqKmerReader reader = seq_kmer_reader (tokenizer);
   guint64 unknown = 0;
   gsize len, i;
 
   for (i = 0; n > 0 && i + 1 < tokenizer->k; i++)
-    kmer_next (&reader, tokenizer, *residues++);
+    seq_kmer_next (&reader, tokenizer, *residues++);
   for (; n > 0; n -= len, residues += len, out += len * seq_dtype_size (dtype)) {
     len = MIN (n, BLOCK);
     for (i = 0; i < len; i++) {
-      gboolean known = kmer_next (&reader, tokenizer, residues[i]);
+      gboolean known = seq_kmer_next (&reader, tokenizer, residues[i]);
 
       block[i] = known ? tokenizer->first_kmer + reader.kmer : unk;
       unknown += !known;
@@ -374,7 +155,7 @@ encode_kmers (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, Se
 /* Encodes a window in which token i starts at residue i. Returns: FALSE where that does not hold;
  * nothing has been written then. */
 static gboolean
-encode_direct (Sink *sink, gsize n)
+encode_direct (SeqSink *sink, gsize n)
 {
   const SeqTokenizer *tokenizer = sink->tokenizer;
   gsize count, start, len;
@@ -391,7 +172,7 @@ encode_direct (Sink *sink, gsize n)
       sink->dtype, sink->out);
   sink->out += len * seq_dtype_size (sink->dtype);
   if (sink->unknown > 0) {
-    while (!is_unknown_residue (tokenizer, sink->residues[start]))
+    while (!seq_tokenizer_is_unknown_residue (tokenizer, sink->residues[start]))
       start++;
     sink->unknown_position = (gssize) start;
   }
@@ -412,14 +193,14 @@ seq_tokenizer_encode (const SeqTokenizer *tokenizer, const guint8 *residues, gsi
     gsize max_body, SeqDtype dtype, void *out, guint64 *unknown, gssize *unknown_position)
 {
   guint8 *end;
-  Sink sink;
+  SeqSink sink;
 
   sink_init (&sink, tokenizer, residues, n, first, max_body);
   sink.dtype = dtype;
   sink.out = put_special (out, dtype, tokenizer->prefix);
   if (!encode_direct (&sink, n)) {
-    walk (&sink, n);
-    sink_flush (&sink);
+    seq_tokenizer_walk (&sink, n);
+    seq_sink_flush (&sink);
   }
   end = put_special (sink.out, dtype, tokenizer->suffix);
 
@@ -481,8 +262,8 @@ derive (SeqTokenizer *tokenizer)
   tokenizer->all_known = TRUE;
   for (i = 0; i < 256; i++) {
     max = max_known (max, tokenizer->ids[i]);
-    if (tokenizer->ids[i] == SEQ_TOKENIZER_NO_ID)
-      tokenizer->all_known = FALSE;
+    tokenizer->all_known = tokenizer->all_known && tokenizer->ids[i] != SEQ_TOKENIZER_NO_ID;
+    tokenizer->drops = tokenizer->drops || tokenizer->dropped[i];
   }
   if (tokenizer->units == SEQ_UNITS_MODEL) {
     max = MAX (max, tokenizer->vocab_size - 1);
@@ -490,9 +271,25 @@ derive (SeqTokenizer *tokenizer)
   }
   tokenizer->max_id = max;
   tokenizer->fixed_rate = tokenizer->units != SEQ_UNITS_SPLIT
-      && tokenizer->units != SEQ_UNITS_MODEL && (tokenizer->all_known
-      || tokenizer->unknown == SEQ_UNKNOWN_TOKEN || tokenizer->unknown == SEQ_UNKNOWN_ERROR);
+      && tokenizer->units != SEQ_UNITS_MODEL && !tokenizer->drops
+      && (tokenizer->all_known || tokenizer->unknown == SEQ_UNKNOWN_TOKEN
+          || tokenizer->unknown == SEQ_UNKNOWN_ERROR);
   derive_bytes (tokenizer);
+}
+
+/* Whether some residue that is not dropped has no id of its own. */
+static gboolean
+may_be_unknown (const SeqTokenizer *tokenizer)
+{
+  guint i;
+
+  if (tokenizer->units == SEQ_UNITS_MODEL)
+    return !tokenizer->all_known;
+  for (i = 0; i < 256; i++) {
+    if (tokenizer->ids[i] == SEQ_TOKENIZER_NO_ID && !tokenizer->dropped[i])
+      return TRUE;
+  }
+  return FALSE;
 }
 
 SeqTokenizer *
@@ -509,14 +306,14 @@ seq_tokenizer_new (const gchar *name_or_path, SeqUnknown unknown, GError **error
     tokenizer->ids[i] = SEQ_TOKENIZER_NO_ID;
 
   if (!seq_tokenizer_load_preset (tokenizer, name_or_path)
-      && !seq_tokenizer_load_vocab (tokenizer, name_or_path, error))
+      && !seq_tokenizer_load_path (tokenizer, name_or_path, error))
     goto failed;
   derive (tokenizer);
-  if (tokenizer->unk == SEQ_TOKENIZER_NO_ID && !tokenizer->all_known
+  if (tokenizer->unk == SEQ_TOKENIZER_NO_ID && may_be_unknown (tokenizer)
       && (unknown == SEQ_UNKNOWN_TOKEN || unknown == SEQ_UNKNOWN_PER_RUN)) {
     g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_NO_UNKNOWN,
-        "%s has no unknown token, <unk> or [UNK]: unknown letters can only be skipped or be an "
-        "error", name_or_path);
+        "%s has no unknown token: unknown letters can only be skipped or be an error",
+        name_or_path);
     goto failed;
   }
   return tokenizer;
@@ -564,12 +361,6 @@ seq_tokenizer_get_unk_id (const SeqTokenizer *tokenizer)
   return tokenizer->unk;
 }
 
-gboolean
-seq_tokenizer_pads_left (const SeqTokenizer *tokenizer)
-{
-  return tokenizer->pads_left;
-}
-
 guint
 seq_tokenizer_get_n_prefix (const SeqTokenizer *tokenizer)
 {
@@ -580,6 +371,12 @@ guint
 seq_tokenizer_get_n_suffix (const SeqTokenizer *tokenizer)
 {
   return tokenizer->suffix != SEQ_TOKENIZER_NO_ID;
+}
+
+gboolean
+seq_tokenizer_pads_left (const SeqTokenizer *tokenizer)
+{
+  return tokenizer->pad_left;
 }
 
 guint

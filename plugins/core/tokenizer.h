@@ -14,8 +14,8 @@ G_BEGIN_DECLS
  * tokenizer is made (SeqUnknown). Around the body stand a prefix (CLS) and a suffix (EOS, SEP),
  * each one token or none.
  *
- * Nothing is folded: models read their vocabularies to the letter, so a lower-case residue is
- * unknown to all presets but `bytes`, `evo` and `caduceus`.
+ * Nothing is folded but where a model's own tokenizer does so: most read their vocabularies to the
+ * letter, so a lower-case residue is unknown to all presets but `caduceus`, `bytes` and `evo`.
  *
  * A tokenizer never changes once it is made. All functions may be called from any number of threads
  * at the same time. */
@@ -39,26 +39,50 @@ GQuark seq_tokenizer_error_quark (void);
 typedef enum
 {
   SEQ_TOKENIZER_ERROR_NOT_FOUND,        /* neither a preset nor a file that can be read */
-  SEQ_TOKENIZER_ERROR_FORMAT,   /* not a vocabulary; the message has the line */
+  SEQ_TOKENIZER_ERROR_FORMAT,   /* no vocabulary; the message has the line or the key */
   SEQ_TOKENIZER_ERROR_NO_UNKNOWN        /* `unknown` asks for a token that is not there */
 } SeqTokenizerError;
 
-/* `name_or_path`: a preset (seq_tokenizer_list_presets()), else the path of a vocab.txt: one token a
- * line, the first line is id 0. Tokens are single printable ASCII letters, and names in <> or [],
+/* `name_or_path`: a preset (seq_tokenizer_list_presets()), else the path of a file of one of these
+ * kinds, which what it starts with tells:
+ *
+ * A tokenizer file, as the presets are: a GLib key file of at most 64 KiB with one group,
+ * [tokenizer]. Ids are numbers from 0 to one less than `vocabulary-size` (1 to 2^31 - 1), letters
+ * printable ASCII.
+ *   units            letters | overlapping (a k-mer at every letter) | split (k-mers side by side)
+ *                    | bytes (every byte is its own id). Required, as the two that follow
+ *   vocabulary-size  number of ids
+ *   pad              id of the padding
+ *   unknown, prefix, suffix   their ids; no key = the vocabulary has none
+ *   pad-side, truncate        left | right (default): where padding stands, and which end of a
+ *                    sequence that is too long is left out
+ *   case             keep (default) | upper | lower: what letters are read as, ASCII only
+ *   replace          pairs of letters: after `case`, the first of each is read as the second
+ *   drop             letters that are passed over, after `case` and `replace`
+ *   letters, first-letter     single letters in the order of their ids, and the id of the first
+ *   k, kmer-letters, first-kmer   k-mers: 1 to 15 letters out of four, in the order of their ids
+ *                    (the last letter runs fastest), and the id of the first k-mer
+ *   break-letters    split: letters that end a piece and are tokens of their own; a k-mer that has
+ *                    another letter is one unknown unit (no key = all but `kmer-letters` break)
+ *   remainder        split: what becomes of fewer than k letters at the end of a piece: single
+ *                    (default; a unit each) | drop | unknown (one unit)
+ *
+ * A vocab.txt: one token a line, the first line is id 0. Tokens are single printable ASCII letters, and names in <> or [],
  * of which <cls> [CLS] <s> become the prefix, <eos> [SEP] </s> the suffix, <pad> [PAD] the padding
  * and <unk> [UNK] the unknown token; other names take an id and are never written. Padding is
  * required; an unknown token is required unless `unknown` is skip or error. Lines are at most 64
- * bytes, the file at most 64 MiB and 2^20 tokens.
- * A file that starts with a brace is a tokenizer.json of Hugging Face's tokenizers, of which this is
- * read: normalizer null, Lowercase, Uppercase, Replace (one letter by one letter), Sequence of these;
- * pre-tokenizer null, Whitespace, WhitespaceSplit, Split (at one letter, or by the empty regular
- * expression), ByteLevel (without use_regex and add_prefix_space); model BPE, WordLevel; post-processor null, ByteLevel,
- * TemplateProcessing, BertProcessing with one token before and after; anything else is refused by
- * name. Residues are bytes: one that is not ASCII is unknown but with ByteLevel. Special tokens are never found in
- * residues. Padding is the file's own, or its special token <pad> or [PAD]; `truncation` and
- * `decoder` are not read. Where fuse_unk is set, SEQ_UNKNOWN_TOKEN means SEQ_UNKNOWN_PER_RUN. A run
- * of unknown units ends with its word. Every call reads a BPE word to its end, whatever window is
- * wanted: O(n log n) and 40 bytes a letter of the longest word.
+ * bytes, the file at most 16 MiB and 2^20 tokens.
+ * A file that starts with a brace is a tokenizer.json of Hugging Face's tokenizers, 64 MiB at most, of
+ * which this is read: normalizer null, Lowercase, Uppercase, Replace (one letter by one letter),
+ * Sequence of these; pre-tokenizer null, Whitespace, WhitespaceSplit, Split (at one letter, or by the
+ * empty regular expression), ByteLevel (without use_regex and add_prefix_space); model BPE, WordLevel;
+ * post-processor null, ByteLevel, TemplateProcessing, BertProcessing with one token before and after;
+ * anything else is refused by name. Residues are bytes: one that is not ASCII is unknown but with
+ * ByteLevel. Special tokens are never found in residues. Padding is the file's own, or its special
+ * token <pad> or [PAD]; `truncation` and `decoder` are not read. Where fuse_unk is set,
+ * SEQ_UNKNOWN_TOKEN means SEQ_UNKNOWN_PER_RUN. A run of unknown units ends with its word. Every call
+ * reads a BPE word to its end, whatever window is wanted: O(n log n) and 40 bytes a letter of the
+ * longest word.
  * Returns: a new tokenizer, or NULL with `error` set. */
 SeqTokenizer *seq_tokenizer_new (const gchar *name_or_path, SeqUnknown unknown, GError **error);
 SeqTokenizer *seq_tokenizer_ref (SeqTokenizer *tokenizer);
@@ -72,11 +96,12 @@ const gchar *const *seq_tokenizer_list_presets (void);
 guint seq_tokenizer_get_vocab_size (const SeqTokenizer *tokenizer);
 guint seq_tokenizer_get_pad_id (const SeqTokenizer *tokenizer);
 guint seq_tokenizer_get_unk_id (const SeqTokenizer *tokenizer);
-/* Whether padding stands before the tokens of a row instead of behind them. */
-gboolean seq_tokenizer_pads_left (const SeqTokenizer *tokenizer);
 /* Tokens before and after the body: 0 or 1. */
 guint seq_tokenizer_get_n_prefix (const SeqTokenizer *tokenizer);
 guint seq_tokenizer_get_n_suffix (const SeqTokenizer *tokenizer);
+/* Whether padding stands before the tokens of a row instead of behind them, as the model's own
+ * tokenizer does it. */
+gboolean seq_tokenizer_pads_left (const SeqTokenizer *tokenizer);
 /* The largest id that may be written, padding included: what a type has to hold
  * (seq_dtype_fits()). */
 guint seq_tokenizer_get_max_id (const SeqTokenizer *tokenizer);

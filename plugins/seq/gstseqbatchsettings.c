@@ -178,10 +178,10 @@ gst_seq_batch_settings_install (GObjectClass * klass)
   const GParamFlags ready = base | GST_PARAM_MUTABLE_READY;
 
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_TOKENIZER,
-      g_param_spec_string ("tokenizer", "Tokenizer", "A preset (esm2, esmc, protbert, dnabert3 "
-          "to dnabert6, nt6, nt6-v1, hyenadna, caduceus, evo, bytes), or the path of a vocab.txt: one "
-          "token a line, the first is id 0; or of a tokenizer.json with a model BPE or WordLevel. "
-          "hyenadna and caduceus pad on the left",
+      g_param_spec_string ("tokenizer", "Tokenizer", "A preset (esm2, esmc, protbert, prott5, "
+          "dnabert3 to dnabert6, nt6, nt6-v1, hyenadna, caduceus, evo, bytes) or the path of a "
+          "tokenizer file as the presets are, of a vocab.txt (one token a line, the first is id 0) or "
+          "of a tokenizer.json with a model BPE or WordLevel. hyenadna and caduceus pad on the left",
           DEFAULT_TOKENIZER, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_UNKNOWN,
       g_param_spec_enum ("unknown", "Unknown", "What becomes of letters (or k-mers) that the "

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "tokenizer-private.h"
+
+G_BEGIN_DECLS
+
+/* Where walks put their tokens: it knows the window that is wanted, counts what is not written, and
+ * does with unknown units what the tokenizer was told to. */
+
+#define SEQ_SINK_BLOCK 512
+
+typedef struct
+{
+  const SeqTokenizer *tokenizer;
+  const guint8 *residues;
+  SeqDtype dtype;
+  guint8 *out;                  /* NULL = nothing is written */
+  gsize first, end;             /* the body tokens that are wanted */
+  gsize index;                  /* of the next body token */
+  gsize position;               /* first residue of token `first` */
+  gboolean in_run;              /* the last unit was unknown */
+  guint64 unknown;
+  gssize unknown_position;
+  guint n_ids;
+  guint32 ids[SEQ_SINK_BLOCK];  /* not yet written */
+} SeqSink;
+
+static inline void
+seq_sink_flush (SeqSink *sink)
+{
+  if (sink->n_ids == 0)
+    return;
+  seq_dtype_convert (sink->dtype, sink->out, sink->ids, sink->n_ids);
+  sink->out += sink->n_ids * seq_dtype_size (sink->dtype);
+  sink->n_ids = 0;
+}
+
+/* The next body token, whose first residue stands at `position`. Returns: whether to go on. */
+static inline gboolean
+seq_sink_token (SeqSink *sink, guint32 id, gsize position)
+{
+  if (sink->index >= sink->end)
+    return FALSE;
+  if (sink->index == sink->first)
+    sink->position = position;
+  if (sink->index >= sink->first && sink->out != NULL) {
+    sink->ids[sink->n_ids++] = id;
+    if (sink->n_ids == SEQ_SINK_BLOCK)
+      seq_sink_flush (sink);
+  }
+  sink->index++;
+  return TRUE;
+}
+
+static inline gboolean
+seq_sink_known (SeqSink *sink, guint32 id, gsize position)
+{
+  sink->in_run = FALSE;
+  return seq_sink_token (sink, id, position);
+}
+
+/* `n_units` unknown units in the residues from `position` to `end` - 1, which one token may stand
+ * for. Returns: whether to go on. */
+gboolean seq_sink_unknown (SeqSink *sink, gsize position, gsize end, guint64 n_units);
+
+/* What is written for an unknown unit. Where the policy is to fail, there need not be such a
+ * token. */
+static inline guint32
+seq_tokenizer_unknown_id (const SeqTokenizer *tokenizer)
+{
+  return tokenizer->unk != SEQ_TOKENIZER_NO_ID ? tokenizer->unk : tokenizer->pad;
+}
+
+/* Whether no letter or k-mer can be made of the residue. */
+static inline gboolean
+seq_tokenizer_is_unknown_residue (const SeqTokenizer *tokenizer, guint8 residue)
+{
+  return tokenizer->ids[residue] == SEQ_TOKENIZER_NO_ID
+      && tokenizer->codes[residue] == SEQ_TOKENIZER_NO_CODE && !tokenizer->dropped[residue];
+}
+
+/* The k-mers that lie in a run of letters, which is read on from one call to the next. */
+typedef struct
+{
+  guint32 kmer, mask;
+  guint missing;                /* letters until a whole k-mer has been read */
+} SeqKmerReader;
+
+static inline SeqKmerReader
+seq_kmer_reader (const SeqTokenizer *tokenizer)
+{
+  SeqKmerReader reader = { 0, (1u << (2 * tokenizer->k)) - 1, tokenizer->k };
+
+  return reader;
+}
+
+/* Returns: whether the last k letters, this one included, make a k-mer. */
+static inline gboolean
+seq_kmer_next (SeqKmerReader *reader, const SeqTokenizer *tokenizer, guint8 residue)
+{
+  guint code = tokenizer->codes[residue];
+
+  reader->kmer = (reader->kmer << 2 | (code & 3)) & reader->mask;
+  reader->missing = code == SEQ_TOKENIZER_NO_CODE ? tokenizer->k
+      : reader->missing - (reader->missing > 0);
+  return reader->missing == 0;
+}
+
+/* Walks over the first n residues of the sink, unit by unit. */
+void seq_tokenizer_walk (SeqSink *sink, gsize n);
+
+G_END_DECLS
