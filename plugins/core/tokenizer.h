@@ -54,8 +54,7 @@ typedef enum
  *   vocabulary-size  number of ids
  *   pad              id of the padding
  *   unknown, prefix, suffix   their ids; no key = the vocabulary has none
- *   pad-side, truncate        left | right (default): where padding stands, and which end of a
- *                    sequence that is too long is left out
+ *   pad-side         left | right (default): where padding stands
  *   case             keep (default) | upper | lower: what letters are read as, ASCII only
  *   replace          pairs of letters: after `case`, the first of each is read as the second
  *   drop             letters that are passed over, after `case` and `replace`
@@ -67,11 +66,12 @@ typedef enum
  *   remainder        split: what becomes of fewer than k letters at the end of a piece: single
  *                    (default; a unit each) | drop | unknown (one unit)
  *
- * A vocab.txt: one token a line, the first line is id 0. Tokens are single printable ASCII letters, and names in <> or [],
- * of which <cls> [CLS] <s> become the prefix, <eos> [SEP] </s> the suffix, <pad> [PAD] the padding
+ * A vocab.txt: one token a line, the first line is id 0. Tokens are single printable ASCII letters,
+ * and names in <> or [], of which <cls> [CLS] <s> become the prefix, <eos> [SEP] </s> the suffix, <pad> [PAD] the padding
  * and <unk> [UNK] the unknown token; other names take an id and are never written. Padding is
  * required; an unknown token is required unless `unknown` is skip or error. Lines are at most 64
  * bytes, the file at most 16 MiB and 2^20 tokens.
+ *
  * A file that starts with a brace is a tokenizer.json of Hugging Face's tokenizers, 64 MiB at most, of
  * which this is read: normalizer null, Lowercase, Uppercase, Replace (one letter by one letter),
  * Sequence of these; pre-tokenizer null, Whitespace, WhitespaceSplit, Split (at one letter, or by the

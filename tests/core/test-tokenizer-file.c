@@ -174,6 +174,7 @@ test_malformed (void)
     {LETTERS "remainder=drop\n", "remainder: does not go with"},
     {OVERLAPPING "remainder=drop\n", "remainder: does not go with"},
     {LETTERS "colour=red\n", "the key 'colour' is not known"},
+    {LETTERS "truncate=left\n", "the key 'truncate' is not known"},
     {LETTERS "[other]\nx=1\n", "the group [other] is not known"},
     {LETTERS "nonsense\n", "nonsense"},
     {LETTERS "pad=-1\n", "pad: '-1' is no number from 0 to 29"},
