@@ -39,7 +39,7 @@ seq_recovery_new (SeqFastx * parser, const SeqFastxConfig * parser_config,
   self->parser = parser;
   self->config = *config;
   self->lenient = parser_config->strictness == SEQ_STRICTNESS_LENIENT;
-  self->held = g_byte_array_sized_new (4096);  /* so that there is something to point to */
+  self->held = g_byte_array_sized_new (4096);   /* so that there is something to point to */
   seq_recovery_forget (self);
   if (config->quarantine) {
     self->quarantine = seq_quarantine_open (config->quarantine, error);

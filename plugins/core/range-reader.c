@@ -223,8 +223,8 @@ can_read (int fd, const SeqFastxConfig * config, gsize range_size, guint64 * siz
   struct stat info;
   guint8 first;
 
-  if (config->skip > 0 || config->limit > 0 || config->strictness == SEQ_STRICTNESS_LENIENT || fstat (fd, &info) != 0 || !S_ISREG (info.st_mode)
-      || (guint64) info.st_size <= 2 * (guint64) range_size)
+  if (config->skip > 0 || config->limit > 0 || config->strictness == SEQ_STRICTNESS_LENIENT
+      || fstat (fd, &info) != 0 || !S_ISREG (info.st_mode) || (guint64) info.st_size <= 2 * (guint64) range_size)
     return FALSE;
   *size = info.st_size;
   if (pread (fd, &first, 1, 0) != 1 || (first != '>' && first != '@'))

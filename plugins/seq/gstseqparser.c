@@ -149,7 +149,7 @@ gst_seq_parser_install_properties (GObjectClass * klass, guint first_id)
   g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_QUARANTINE_LOCATION,
       g_param_spec_string ("quarantine-location", "Quarantine location", "With on-error=quarantine: "
           "the file for the bytes of what could not be read, just as they came. It is made, or "
-          "emptied, at the start", NULL, flags));
+          "emptied, at the start, so it must be none of the input", NULL, flags));
   g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_MAX_BAD_RECORDS,
       g_param_spec_uint64 ("max-bad-records", "Max bad records", "So many records that can't be read "
           "are left out by on-error; the next one is an error (0 = no limit)", 0, G_MAXUINT64, 0,

@@ -21,6 +21,7 @@
 #include "input.h"
 #include "range-reader.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 GST_DEBUG_CATEGORY_STATIC (seq_src_debug);
@@ -217,13 +218,36 @@ locate (GstElement * element)
   return current_location (GST_SEQ_SRC (element));
 }
 
+/* The quarantine is emptied at the start: none of the files that are to be read may be it. */
+static gboolean
+check_quarantine (GstSeqSrc * self, const GstSeqParserSettings * settings)
+{
+  GStatBuf quarantine, input;
+
+  if (settings->on_error != GST_SEQ_ON_ERROR_QUARANTINE || !settings->quarantine_location
+      || g_stat (settings->quarantine_location, &quarantine) != 0
+      || !S_ISREG (quarantine.st_mode))
+    return TRUE;
+  for (guint i = 0; i < self->files->len; i++) {
+    g_autofree gchar *path = seq_input_local_path (g_ptr_array_index (self->files, i), NULL);
+
+    if (path && g_stat (path, &input) == 0 && input.st_dev == quarantine.st_dev
+        && input.st_ino == quarantine.st_ino) {
+      GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS, ("quarantine-location %s is one of the files "
+              "to be read", settings->quarantine_location), (NULL));
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
 /* Sets up the reader. FALSE, with an error posted, if the settings can't be met. */
 static gboolean
 make_reader (GstSeqSrc * self)
 {
   guint blocksize = gst_base_src_get_blocksize (GST_BASE_SRC (self));
   GstSeqParserSettings settings;
-  SeqReader *reader;
+  SeqReader *reader = NULL;
 
   GST_OBJECT_LOCK (self);
   gst_seq_parser_settings_copy (&self->settings, &settings);
@@ -234,7 +258,8 @@ make_reader (GstSeqSrc * self)
   self->config = settings.config;
   self->n_threads = gst_seq_workers (1, g_get_num_processors (), settings.workers);
   self->reporter = (GstSeqParserReporter) { GST_ELEMENT (self), locate, 0 };
-  reader = gst_seq_parser_new_reader (&settings, &self->reporter);
+  if (check_quarantine (self, &settings))
+    reader = gst_seq_parser_new_reader (&settings, &self->reporter);
   gst_seq_parser_settings_clear (&settings);
   GST_OBJECT_LOCK (self);
   self->reader = reader;

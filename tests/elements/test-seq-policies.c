@@ -121,6 +121,32 @@ test_quarantine_errors (Files * f, gconstpointer data)
   }
 }
 
+/* It would be emptied before it is read. */
+static void
+test_quarantine_is_input (Files * f, gconstpointer data)
+{
+  static const gchar *const inputs[] = { "%D/x", "file://%D/x", "%D/*", "%D/link" };
+  gchar *path = g_build_filename (f->dir, "x", NULL), *link = g_build_filename (f->dir, "link", NULL);
+
+  files_write (f, "x", bad, -1);
+  g_assert_cmpint (symlink (path, link), ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (inputs); i++) {
+    gchar *line = g_strdup_printf ("seqsrc location=\"%s\" on-error=quarantine "
+        "quarantine-location=\"%%D/x\" ! fakesink name=sink", inputs[i]), *text;
+    Run *run = run_line (f, line);
+
+    g_assert_error (run->error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS);
+    g_assert_cmpuint (run->n_errors, ==, 1);
+    g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+    g_assert_cmpstr (text, ==, bad);
+    g_free (text);
+    run_free (run);
+    g_free (line);
+  }
+  g_free (link);
+  g_free (path);
+}
+
 static void
 test_max_bad_records (Files * f, gconstpointer data)
 {
@@ -303,6 +329,7 @@ main (int argc, char **argv)
   ADD ("skip", test_skip);
   ADD ("quarantine", test_quarantine);
   ADD ("quarantine-errors", test_quarantine_errors);
+  ADD ("quarantine-is-input", test_quarantine_is_input);
   ADD ("max-bad-records", test_max_bad_records);
   ADD ("messages", test_messages);
   ADD ("strictness", test_strictness);
