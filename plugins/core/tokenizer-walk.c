@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tokenizer-sink.h"
 
+#include <string.h>
+
 /* The walks over letters and k-mers, for all that cannot be done block by block. */
 
 gboolean
@@ -116,18 +118,105 @@ walk_chunk (SeqSink *sink, const Chunk *chunk, gsize end)
       : seq_sink_unknown (sink, chunk->start, end, 1);
 }
 
+/* Two-bit codes of some residues, which are looked up many at a time. Behind them stands what may be
+ * read with the last ones. */
+typedef struct
+{
+  gsize begin, end;             /* residues */
+  guint8 codes[SEQ_SINK_BLOCK + SEQ_TOKENIZER_MAX_K + 1];
+} Codes;
+
+/* How many residues from i on, as far as is looked up at a time, are letters of k-mers: neither
+ * dropped nor breaking nor unknown. Those before i are not asked for again. */
+static gsize
+count_kmer_letters (Codes *self, const SeqSink *sink, gsize i, gsize n)
+{
+  const guint8 *codes, *other;
+
+  /* a k-mer that does not lie in the block as a whole is looked up once more */
+  if (i >= self->end || (self->end < n && self->end - i < sink->tokenizer->k)) {
+    gsize len = MIN (n - i, SEQ_SINK_BLOCK);
+
+    self->begin = i;
+    self->end = i + len;
+    seq_tokenizer_map_bytes (sink->tokenizer->kmer_codes, SEQ_TOKENIZER_NO_CODE, sink->residues + i,
+        len, self->codes);
+    memset (self->codes + len, 0, sizeof self->codes - SEQ_SINK_BLOCK);
+  }
+  codes = self->codes + (i - self->begin);
+  other = memchr (codes, SEQ_TOKENIZER_NO_CODE, self->end - i);
+  return other != NULL ? (gsize) (other - codes) : self->end - i;
+}
+
+/* Eight letters, a byte each, as 16 bits; the first one is the highest. */
+static inline guint32
+pack_letters (const guint8 *codes)
+{
+  guint64 x;
+
+  memcpy (&x, codes, sizeof x);
+  x = GUINT64_FROM_BE (x) & G_GUINT64_CONSTANT (0x0303030303030303);
+  x = (x | x >> 6) & G_GUINT64_CONSTANT (0x000f000f000f000f);
+  x = (x | x >> 12) & G_GUINT64_CONSTANT (0x000000ff000000ff);
+  return (x | x >> 24) & 0xffff;
+}
+
+static inline guint32
+pack_kmer (const guint8 *codes, guint k)
+{
+  return k <= 8 ? pack_letters (codes) >> (16 - 2 * k)
+      : (pack_letters (codes) << 16 | pack_letters (codes + 8)) >> (32 - 2 * k);
+}
+
+/* The k-mers that lie side by side in the first `n` letters from residue i on, all of which have
+ * codes. Returns: whether to go on. */
+static gboolean
+walk_kmers (SeqSink *sink, const Codes *codes, gsize i, gsize n)
+{
+  const guint k = sink->tokenizer->k;
+  const guint8 *letters = codes->codes + (i - codes->begin);
+  gsize n_kmers = n / k, before = MIN (n_kmers, MAX (sink->first, sink->index) - sink->index), take;
+
+  sink->index += before;
+  take = MIN (n_kmers - before, sink->end - sink->index);
+  if (take > 0 && sink->index == sink->first)
+    sink->position = i + before * k;
+  sink->index += take;
+  sink->in_run = FALSE;
+  letters += before * k;
+  for (gsize m = 0; sink->out != NULL && m < take; m++, letters += k) {
+    sink->ids[sink->n_ids++] = sink->tokenizer->first_kmer + pack_kmer (letters, k);
+    if (sink->n_ids == SEQ_SINK_BLOCK)
+      seq_sink_flush (sink);
+  }
+  return before + take == n_kmers;
+}
+
 static void
 walk_split (SeqSink *sink, gsize n)
 {
   const SeqTokenizer *tokenizer = sink->tokenizer;
   const Chunk none = { 0, 0, 0, TRUE };
   Chunk chunk = none;
+  Codes codes;
   gsize i;
 
+  codes.begin = codes.end = 0;
   for (i = 0; i < n; i++) {
     guint8 residue = sink->residues[i];
     guint code = tokenizer->codes[residue];
 
+    if (chunk.n == 0) {
+      gsize letters = count_kmer_letters (&codes, sink, i, n);
+
+      letters -= letters % tokenizer->k;
+      if (letters > 0) {
+        if (!walk_kmers (sink, &codes, i, letters))
+          return;
+        i += letters - 1;
+        continue;
+      }
+    }
     if (tokenizer->dropped[residue])
       continue;
     if (!tokenizer->breaks[residue]) {

@@ -264,6 +264,8 @@ derive (SeqTokenizer *tokenizer)
     max = max_known (max, tokenizer->ids[i]);
     tokenizer->all_known = tokenizer->all_known && tokenizer->ids[i] != SEQ_TOKENIZER_NO_ID;
     tokenizer->drops = tokenizer->drops || tokenizer->dropped[i];
+    tokenizer->kmer_codes[i] = tokenizer->dropped[i] || tokenizer->breaks[i] ? SEQ_TOKENIZER_NO_CODE
+        : tokenizer->codes[i];
   }
   if (tokenizer->units == SEQ_UNITS_MODEL) {
     max = MAX (max, tokenizer->vocab_size - 1);

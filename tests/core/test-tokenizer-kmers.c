@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* K-mers side by side in long runs of letters, which are looked up and packed many at a time, against
+ * the same read letter by letter. */
+
+#include "tokenizer.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#define LETTERS "ACGT"
+#define MAX_LENGTH 1100
+#define FIRST_KMER 6u
+
+/* N ends a piece and has an id, R is no letter of a k-mer and unknown, `-` is dropped; single letters
+ * have the ids 1 to 4. */
+static SeqTokenizer *
+tokenizer_new (guint k)
+{
+  gchar *path = NULL, *text = g_strdup_printf ("[tokenizer]\nunits=split\nvocabulary-size=%u\n"
+      "pad=0\nunknown=0\nletters=" LETTERS "N\nfirst-letter=1\nk=%u\nkmer-letters=" LETTERS "\n"
+      "first-kmer=%u\nbreak-letters=N\ndrop=-\n", FIRST_KMER + (1u << (2 * k)), k, FIRST_KMER);
+  gint fd = g_file_open_tmp ("tokenizer-XXXXXX", &path, NULL);
+  SeqTokenizer *tokenizer;
+
+  g_assert_cmpint (fd, >=, 0);
+  g_close (fd, NULL);
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+  tokenizer = seq_tokenizer_new (path, SEQ_UNKNOWN_TOKEN, NULL);
+  g_assert_nonnull (tokenizer);
+  g_remove (path);
+  g_free (path);
+  g_free (text);
+  return tokenizer;
+}
+
+/* What must come out: ids, where each token begins, and how many are unknown */
+typedef struct
+{
+  guint32 ids[MAX_LENGTH];
+  gsize positions[MAX_LENGTH];
+  gsize n;
+  guint64 unknown;
+} Expected;
+
+static void
+expect_token (Expected * e, guint32 id, gsize position)
+{
+  e->positions[e->n] = position;
+  e->ids[e->n++] = id;
+}
+
+/* A letter for itself, N among them */
+static void
+expect_letter (Expected * e, const gchar * residues, gsize i)
+{
+  static const gchar letters[] = LETTERS "N";
+  const gchar *letter = strchr (letters, residues[i]);
+
+  e->unknown += letter == NULL;
+  expect_token (e, letter ? 1 + (letter - letters) : 0, i);
+}
+
+/* The letters of a piece, whose places in the residues are `places` */
+static void
+expect_piece (Expected * e, const gchar * residues, const gsize * places, gsize n, guint k)
+{
+  static const gchar letters[] = LETTERS;
+  gsize done, i;
+
+  for (done = 0; n - done >= k; done += k) {
+    gboolean known = TRUE;
+    guint32 kmer = 0;
+
+    for (i = done; i < done + k; i++) {
+      const gchar *letter = strchr (letters, residues[places[i]]);
+
+      known = known && letter;
+      kmer = kmer * 4 + (letter ? letter - letters : 0);
+    }
+    e->unknown += !known;
+    expect_token (e, known ? FIRST_KMER + kmer : 0, places[done]);
+  }
+  for (; done < n; done++)
+    expect_letter (e, residues, places[done]);
+}
+
+static void
+expect (Expected * e, const gchar * residues, gsize length, guint k)
+{
+  gsize places[MAX_LENGTH], n = 0;
+
+  e->n = e->unknown = 0;
+  for (gsize i = 0; i < length; i++) {
+    if (residues[i] == 'N') {
+      expect_piece (e, residues, places, n, k);
+      expect_letter (e, residues, i);
+      n = 0;
+    } else if (residues[i] != '-') {
+      places[n++] = i;
+    }
+  }
+  expect_piece (e, residues, places, n, k);
+}
+
+static void
+check_window (const SeqTokenizer * tokenizer, const Expected * e, const gchar * residues,
+    gsize length, gsize first, gsize max)
+{
+  gsize n = MIN (e->n - MIN (first, e->n), max);
+  gint32 *out = g_new (gint32, MAX (n, 1));     /* not a value more: ASan watches */
+
+  g_assert_cmpuint (seq_tokenizer_encode (tokenizer, (const guint8 *) residues, length, first, max,
+          SEQ_DTYPE_INT32, out, NULL, NULL), ==, n);
+  for (gsize i = 0; i < n; i++)
+    g_assert_cmpint (out[i], ==, (gint32) e->ids[first + i]);
+  g_free (out);
+}
+
+static void
+check (const SeqTokenizer * tokenizer, Expected * e, const gchar * residues, gsize length, guint k)
+{
+  const gsize firsts[] = { 0, 1, 2, 512 / k, 512 / k + 1, 600 };
+  gint32 *out = g_new (gint32, MAX_LENGTH);
+  guint64 unknown = 0;
+
+  expect (e, residues, length, k);
+  g_assert_cmpuint (seq_tokenizer_count (tokenizer, (const guint8 *) residues, length), ==, e->n);
+  g_assert_cmpuint (seq_tokenizer_encode (tokenizer, (const guint8 *) residues, length, 0,
+          G_MAXSIZE, SEQ_DTYPE_INT32, out, &unknown, NULL), ==, e->n);
+  g_assert_cmpuint (unknown, ==, e->unknown);
+  for (guint i = 0; i < G_N_ELEMENTS (firsts); i++) {
+    gsize first = firsts[i];
+
+    check_window (tokenizer, e, residues, length, first, G_MAXSIZE);
+    check_window (tokenizer, e, residues, length, first, 1);
+    check_window (tokenizer, e, residues, length, first, 100);
+    g_assert_cmpuint (seq_tokenizer_token_position (tokenizer, (const guint8 *) residues, length,
+            first), ==, first < e->n ? e->positions[first] : length);
+  }
+  g_free (out);
+}
+
+static gchar *
+random_letters (GRand * rand, gsize length)
+{
+  gchar *residues = g_malloc (length);
+
+  for (gsize i = 0; i < length; i++)
+    residues[i] = LETTERS[g_rand_int_range (rand, 0, 4)];
+  return residues;
+}
+
+/* One letter that disturbs, at the start and around the ends of blocks, in sequences of every length
+ * modulo k. */
+static void
+test_one_other_letter (gconstpointer data)
+{
+  const guint k = GPOINTER_TO_UINT (data);
+  SeqTokenizer *tokenizer = tokenizer_new (k);
+  Expected *e = g_new (Expected, 1);
+  GRand *rand = g_rand_new_with_seed (k);
+
+  for (gsize length = MAX_LENGTH - k; length <= MAX_LENGTH; length++) {
+    gchar *residues = random_letters (rand, length);
+
+    check (tokenizer, e, residues, length, k);
+    for (gsize at = 0; at < length; at += at % 512 < 16 || at % 512 > 496 ? 1 : 15) {
+      gchar letter = residues[at];
+
+      residues[at] = "N-R"[g_rand_int_range (rand, 0, 3)];
+      check (tokenizer, e, residues, length, k);
+      residues[at] = letter;
+    }
+    g_free (residues);
+  }
+  g_rand_free (rand);
+  g_free (e);
+  seq_tokenizer_unref (tokenizer);
+}
+
+/* Any number of them, from none to all */
+static void
+test_many_other_letters (gconstpointer data)
+{
+  const guint k = GPOINTER_TO_UINT (data);
+  SeqTokenizer *tokenizer = tokenizer_new (k);
+  Expected *e = g_new (Expected, 1);
+  GRand *rand = g_rand_new_with_seed (100 + k);
+
+  for (guint one_in = 1; one_in < 200; one_in++) {
+    gsize length = g_rand_int_range (rand, 0, MAX_LENGTH + 1);
+    gchar *residues = random_letters (rand, length);
+
+    for (gsize i = 0; i < length; i++)
+      if (g_rand_int_range (rand, 0, one_in) == 0)
+        residues[i] = "N-R"[g_rand_int_range (rand, 0, 3)];
+    check (tokenizer, e, residues, length, k);
+    g_free (residues);
+  }
+  g_rand_free (rand);
+  g_free (e);
+  seq_tokenizer_unref (tokenizer);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  for (guint k = 1; k <= 15; k++) {
+    g_autofree gchar *one = g_strdup_printf ("/tokenizer-kmers/one-other-letter/%u", k);
+    g_autofree gchar *many = g_strdup_printf ("/tokenizer-kmers/many-other-letters/%u", k);
+
+    g_test_add_data_func (one, GUINT_TO_POINTER (k), test_one_other_letter);
+    g_test_add_data_func (many, GUINT_TO_POINTER (k), test_many_other_letters);
+  }
+  return g_test_run ();
+}
