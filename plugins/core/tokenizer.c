@@ -127,26 +127,59 @@ encode_wide (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, Seq
   return unknown;
 }
 
+/* The k-mers that start at each of n letters, one by one. Returns: how many are unknown. */
+static guint64
+read_kmers (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, guint32 *ids)
+{
+  guint32 unk = seq_tokenizer_unknown_id (tokenizer);
+  SeqKmerReader reader = seq_kmer_reader (tokenizer);
+  guint64 unknown = 0;
+  gsize i;
+
+  for (i = 0; i + 1 < tokenizer->k; i++)
+    seq_kmer_next (&reader, tokenizer, *residues++);
+  for (i = 0; i < n; i++) {
+    gboolean known = seq_kmer_next (&reader, tokenizer, residues[i]);
+
+    ids[i] = known ? tokenizer->first_kmer + reader.kmer : unk;
+    unknown += !known;
+  }
+  return unknown;
+}
+
+/* The same from the codes of letters that are all known. */
+static void
+pack_kmers (const SeqTokenizer *tokenizer, const guint8 *codes, gsize n, guint32 *ids)
+{
+  const guint32 mask = (1u << (2 * tokenizer->k)) - 1;
+  guint64 letters = 0;
+  gsize i;
+
+  for (i = 0; i + 1 < tokenizer->k; i++)
+    letters = 4 * letters + *codes++;
+  for (i = 0; i < n; i++) {
+    letters = 4 * letters + codes[i];
+    ids[i] = tokenizer->first_kmer + ((guint32) letters & mask);
+  }
+}
+
 /* n k-mers, which start at each of the first n residues. */
 static guint64
 encode_kmers (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, SeqDtype dtype,
     guint8 *out)
 {
-  guint32 block[BLOCK], unk = seq_tokenizer_unknown_id (tokenizer);
-  SeqKmerReader reader = seq_kmer_reader (tokenizer);
+  guint8 codes[BLOCK + SEQ_TOKENIZER_MAX_K];
+  guint32 block[BLOCK];
   guint64 unknown = 0;
-  gsize len, i;
+  gsize len;
 
-  for (i = 0; n > 0 && i + 1 < tokenizer->k; i++)
-    seq_kmer_next (&reader, tokenizer, *residues++);
   for (; n > 0; n -= len, residues += len, out += len * seq_dtype_size (dtype)) {
     len = MIN (n, BLOCK);
-    for (i = 0; i < len; i++) {
-      gboolean known = seq_kmer_next (&reader, tokenizer, residues[i]);
-
-      block[i] = known ? tokenizer->first_kmer + reader.kmer : unk;
-      unknown += !known;
-    }
+    if (seq_tokenizer_map_bytes (tokenizer->kmer_codes, SEQ_TOKENIZER_NO_CODE, residues,
+            len + tokenizer->k - 1, codes) == 0)
+      pack_kmers (tokenizer, codes, len, block);
+    else
+      unknown += read_kmers (tokenizer, residues, len, block);
     seq_dtype_convert (dtype, out, block, len);
   }
   return unknown;

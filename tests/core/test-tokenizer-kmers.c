@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* K-mers side by side in long runs of letters, which are looked up and packed many at a time, against
- * the same read letter by letter. */
+/* K-mers in long runs of letters, which are looked up and packed many at a time, against the same
+ * read letter by letter. */
 
 #include "tokenizer.h"
 
@@ -12,14 +12,17 @@
 #define MAX_LENGTH 1100
 #define FIRST_KMER 6u
 
-/* N ends a piece and has an id, R is no letter of a k-mer and unknown, `-` is dropped; single letters
- * have the ids 1 to 4. */
+/* Side by side: N ends a piece and has an id, R is no letter of a k-mer and unknown, `-` is
+ * dropped; single letters have the ids 1 to 4. */
+#define SPLIT "units=split\nletters=" LETTERS "N\nfirst-letter=1\nbreak-letters=N\ndrop=-\n"
+#define OVERLAPPING "units=overlapping\n"
+
 static SeqTokenizer *
-tokenizer_new (guint k)
+tokenizer_new (const gchar * keys, guint k)
 {
-  gchar *path = NULL, *text = g_strdup_printf ("[tokenizer]\nunits=split\nvocabulary-size=%u\n"
-      "pad=0\nunknown=0\nletters=" LETTERS "N\nfirst-letter=1\nk=%u\nkmer-letters=" LETTERS "\n"
-      "first-kmer=%u\nbreak-letters=N\ndrop=-\n", FIRST_KMER + (1u << (2 * k)), k, FIRST_KMER);
+  gchar *path = NULL, *text = g_strdup_printf ("[tokenizer]\n%svocabulary-size=%u\n"
+      "pad=0\nunknown=0\nk=%u\nkmer-letters=" LETTERS "\nfirst-kmer=%u\n", keys,
+      FIRST_KMER + (1u << (2 * k)), k, FIRST_KMER);
   gint fd = g_file_open_tmp ("tokenizer-XXXXXX", &path, NULL);
   SeqTokenizer *tokenizer;
 
@@ -61,36 +64,52 @@ expect_letter (Expected * e, const gchar * residues, gsize i)
   expect_token (e, letter ? 1 + (letter - letters) : 0, i);
 }
 
+/* k letters, at `places` */
+static void
+expect_kmer (Expected * e, const gchar * residues, const gsize * places, guint k)
+{
+  static const gchar letters[] = LETTERS;
+  gboolean known = TRUE;
+  guint32 kmer = 0;
+
+  for (guint i = 0; i < k; i++) {
+    const gchar *letter = strchr (letters, residues[places[i]]);
+
+    known = known && letter;
+    kmer = kmer * 4 + (letter ? letter - letters : 0);
+  }
+  e->unknown += !known;
+  expect_token (e, known ? FIRST_KMER + kmer : 0, places[0]);
+}
+
 /* The letters of a piece, whose places in the residues are `places` */
 static void
 expect_piece (Expected * e, const gchar * residues, const gsize * places, gsize n, guint k)
 {
-  static const gchar letters[] = LETTERS;
-  gsize done, i;
+  gsize done;
 
-  for (done = 0; n - done >= k; done += k) {
-    gboolean known = TRUE;
-    guint32 kmer = 0;
-
-    for (i = done; i < done + k; i++) {
-      const gchar *letter = strchr (letters, residues[places[i]]);
-
-      known = known && letter;
-      kmer = kmer * 4 + (letter ? letter - letters : 0);
-    }
-    e->unknown += !known;
-    expect_token (e, known ? FIRST_KMER + kmer : 0, places[done]);
-  }
+  for (done = 0; n - done >= k; done += k)
+    expect_kmer (e, residues, places + done, k);
   for (; done < n; done++)
     expect_letter (e, residues, places[done]);
 }
 
 static void
-expect (Expected * e, const gchar * residues, gsize length, guint k)
+expect_overlapping (Expected * e, const gchar * residues, gsize length, guint k)
+{
+  gsize places[MAX_LENGTH];
+
+  for (gsize i = 0; i < length; i++)
+    places[i] = i;
+  for (gsize i = 0; i + k <= length; i++)
+    expect_kmer (e, residues, places + i, k);
+}
+
+static void
+expect_split (Expected * e, const gchar * residues, gsize length, guint k)
 {
   gsize places[MAX_LENGTH], n = 0;
 
-  e->n = e->unknown = 0;
   for (gsize i = 0; i < length; i++) {
     if (residues[i] == 'N') {
       expect_piece (e, residues, places, n, k);
@@ -118,13 +137,15 @@ check_window (const SeqTokenizer * tokenizer, const Expected * e, const gchar * 
 }
 
 static void
-check (const SeqTokenizer * tokenizer, Expected * e, const gchar * residues, gsize length, guint k)
+check (const SeqTokenizer * tokenizer, gboolean split, const gchar * residues, gsize length,
+    guint k)
 {
+  Expected *e = g_new0 (Expected, 1);
   const gsize firsts[] = { 0, 1, 2, 512 / k, 512 / k + 1, 600 };
   gint32 *out = g_new (gint32, MAX_LENGTH);
   guint64 unknown = 0;
 
-  expect (e, residues, length, k);
+  (split ? expect_split : expect_overlapping) (e, residues, length, k);
   g_assert_cmpuint (seq_tokenizer_count (tokenizer, (const guint8 *) residues, length), ==, e->n);
   g_assert_cmpuint (seq_tokenizer_encode (tokenizer, (const guint8 *) residues, length, 0,
           G_MAXSIZE, SEQ_DTYPE_INT32, out, &unknown, NULL), ==, e->n);
@@ -139,6 +160,7 @@ check (const SeqTokenizer * tokenizer, Expected * e, const gchar * residues, gsi
             first), ==, first < e->n ? e->positions[first] : length);
   }
   g_free (out);
+  g_free (e);
 }
 
 static gchar *
@@ -151,31 +173,29 @@ random_letters (GRand * rand, gsize length)
   return residues;
 }
 
-/* One letter that disturbs, at the start and around the ends of blocks, in sequences of every length
- * modulo k. */
+/* One letter that disturbs, at the start and around the ends of blocks, in sequences of every
+ * length modulo k. */
 static void
 test_one_other_letter (gconstpointer data)
 {
   const guint k = GPOINTER_TO_UINT (data);
-  SeqTokenizer *tokenizer = tokenizer_new (k);
-  Expected *e = g_new (Expected, 1);
+  SeqTokenizer *tokenizer = tokenizer_new (SPLIT, k);
   GRand *rand = g_rand_new_with_seed (k);
 
   for (gsize length = MAX_LENGTH - k; length <= MAX_LENGTH; length++) {
     gchar *residues = random_letters (rand, length);
 
-    check (tokenizer, e, residues, length, k);
+    check (tokenizer, TRUE, residues, length, k);
     for (gsize at = 0; at < length; at += at % 512 < 16 || at % 512 > 496 ? 1 : 15) {
       gchar letter = residues[at];
 
       residues[at] = "N-R"[g_rand_int_range (rand, 0, 3)];
-      check (tokenizer, e, residues, length, k);
+      check (tokenizer, TRUE, residues, length, k);
       residues[at] = letter;
     }
     g_free (residues);
   }
   g_rand_free (rand);
-  g_free (e);
   seq_tokenizer_unref (tokenizer);
 }
 
@@ -184,8 +204,7 @@ static void
 test_many_other_letters (gconstpointer data)
 {
   const guint k = GPOINTER_TO_UINT (data);
-  SeqTokenizer *tokenizer = tokenizer_new (k);
-  Expected *e = g_new (Expected, 1);
+  SeqTokenizer *tokenizer = tokenizer_new (SPLIT, k);
   GRand *rand = g_rand_new_with_seed (100 + k);
 
   for (guint one_in = 1; one_in < 200; one_in++) {
@@ -195,11 +214,33 @@ test_many_other_letters (gconstpointer data)
     for (gsize i = 0; i < length; i++)
       if (g_rand_int_range (rand, 0, one_in) == 0)
         residues[i] = "N-R"[g_rand_int_range (rand, 0, 3)];
-    check (tokenizer, e, residues, length, k);
+    check (tokenizer, TRUE, residues, length, k);
     g_free (residues);
   }
   g_rand_free (rand);
-  g_free (e);
+  seq_tokenizer_unref (tokenizer);
+}
+
+static void
+test_overlapping (gconstpointer data)
+{
+  const guint k = GPOINTER_TO_UINT (data);
+  SeqTokenizer *tokenizer = tokenizer_new (OVERLAPPING, k);
+  GRand *rand = g_rand_new_with_seed (200 + k);
+  gchar *residues = random_letters (rand, MAX_LENGTH);
+
+  for (gsize length = 0; length < 2 * k; length++)
+    check (tokenizer, FALSE, residues, length, k);
+  check (tokenizer, FALSE, residues, MAX_LENGTH, k);
+  for (gsize at = 480; at < 560; at++) {
+    gchar letter = residues[at];
+
+    residues[at] = 'N';
+    check (tokenizer, FALSE, residues, MAX_LENGTH - at % k, k);
+    residues[at] = letter;
+  }
+  g_free (residues);
+  g_rand_free (rand);
   seq_tokenizer_unref (tokenizer);
 }
 
@@ -210,7 +251,9 @@ main (int argc, char **argv)
   for (guint k = 1; k <= 15; k++) {
     g_autofree gchar *one = g_strdup_printf ("/tokenizer-kmers/one-other-letter/%u", k);
     g_autofree gchar *many = g_strdup_printf ("/tokenizer-kmers/many-other-letters/%u", k);
+    g_autofree gchar *overlapping = g_strdup_printf ("/tokenizer-kmers/overlapping/%u", k);
 
+    g_test_add_data_func (overlapping, GUINT_TO_POINTER (k), test_overlapping);
     g_test_add_data_func (one, GUINT_TO_POINTER (k), test_one_other_letter);
     g_test_add_data_func (many, GUINT_TO_POINTER (k), test_many_other_letters);
   }
