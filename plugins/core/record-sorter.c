@@ -402,8 +402,7 @@ seq_sorter_add (SeqSorter * self, const SeqSortPart * part, GError ** error)
         " records; set a window or max-bytes", SEQ_SORT_WINDOW_MAX_RECORDS);
     return FALSE;
   }
-  if (!seq_sort_window_add (self->window, part))
-    return no_memory ("records", self->n_records + part->n_records, error);
+  seq_sort_window_add (self->window, part);
   self->n_records += part->n_records;
   note_held (self, seq_sort_window_get_held (self->window));
   /* a part that is larger than the limit all by itself */

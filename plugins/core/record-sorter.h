@@ -20,10 +20,10 @@ G_BEGIN_DECLS
  * Groups of a shuffle are sorted as the shuffle is merged, by a sorter of their own within the
  * same limit: a group may be larger than the limit, too.
  *
- * The limit holds for parts and keys while records are collected (where a single part is larger,
- * that part's size does), and for the blocks of runs while they are merged, but each run has at
- * least 16 KiB. A record that is longer than a run's block is never read before its turn has come,
- * so one at a time is in memory.
+ * The limit holds for parts and what sorting them takes while records are collected (where a
+ * single part is larger, that part's size does), and for the blocks of runs while they are merged,
+ * but each run has at least 16 KiB. A record that is longer than a run's block is never read before
+ * its turn has come, so one at a time is in memory.
  *
  * Begin; add parts; finish; then peek and take until peek says 0. Not thread-safe. */
 
@@ -60,7 +60,7 @@ typedef struct
   guint64 passes;               /* merges that a record has gone through at most */
   guint64 spilled_bytes;        /* written to files, in merges as well */
   guint64 peak_bytes;           /* held at most */
-  guint64 sort_time;            /* of keys */
+  guint64 sort_time;            /* finding the order in memory */
   guint64 spill_time;           /* writing runs from memory */
   guint64 merge_time;           /* merging, and filling blocks that are taken out */
 } SeqSorterStats;
@@ -68,7 +68,7 @@ typedef struct
 SeqSorter *seq_sorter_new (void);
 void seq_sorter_free (SeqSorter * self);
 
-/* Forgets all records and files. `keep_room`: the memory of keys will be wanted again. */
+/* Forgets all records and files. `keep_room`: working memory will be wanted again. */
 void seq_sorter_clear (SeqSorter * self, gboolean keep_room);
 
 /* Starts a sort, when there are no records. The directory is copied. */

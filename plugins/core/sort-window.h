@@ -9,10 +9,9 @@ G_BEGIN_DECLS
 
 /* Records collected in memory, sorted, and copied out in their new order.
  *
- * A window borrows blocks of records (parts) and keeps a key for each record; it copies no record
- * before it is asked for the sorted ones. Then each part is released as soon as the last of its
- * records has been copied. Add parts; sort; then plan and copy, block after block, until nothing is
- * left. Not thread-safe. */
+ * A window borrows blocks of records (parts); it copies no record before it is asked for the sorted
+ * ones. Then each part is released as soon as the last of its records has been copied. Add parts;
+ * sort; then plan and copy, block after block, until nothing is left. Not thread-safe. */
 
 typedef struct _SeqSortWindow SeqSortWindow;
 
@@ -29,25 +28,25 @@ typedef struct
 /* Records of a window at most: the number of a record has 32 bits. */
 #define SEQ_SORT_WINDOW_MAX_RECORDS ((gsize) G_MAXUINT32)
 
-/* What keeping one record costs beside the bytes of its part, in bytes: its key, and the key's
- * place in the array that is sorted to. */
+/* What sorting one record costs at most beside the bytes of its part, in bytes: its key, and the
+ * key's place in the array that is sorted to. By length only, in the order of ids: 4 bytes. */
 #define SEQ_SORT_WINDOW_RECORD_COST (2 * sizeof (SeqSortKey))
 
 SeqSortWindow *seq_sort_window_new (void);
 void seq_sort_window_free (SeqSortWindow * self);
 
-/* Releases all parts. The memory of keys is kept for the next ones if `keep_room`. */
+/* Releases all parts. Working memory is kept for the next ones if `keep_room`. */
 void seq_sort_window_clear (SeqSortWindow * self, gboolean keep_room);
 
 gsize seq_sort_window_get_n_records (SeqSortWindow * self);
 
-/* Bytes that are held: those of parts and keys. */
+/* Bytes that are held: those of parts, and those that sorting takes. */
 guint64 seq_sort_window_get_held (SeqSortWindow * self);
 
-/* Takes the part and its owner, in any case. FALSE when the system has no memory for its keys. */
-gboolean seq_sort_window_add (SeqSortWindow * self, const SeqSortPart * part);
+/* Takes the part and its owner. */
+void seq_sort_window_add (SeqSortWindow * self, const SeqSortPart * part);
 
-/* FALSE when the system has no memory; nothing has changed then. */
+/* Once, before anything is planned. FALSE when the system has no memory; nothing has changed then. */
 gboolean seq_sort_window_sort (SeqSortWindow * self, SeqSortOrder order, guint64 seed,
     gsize group);
 

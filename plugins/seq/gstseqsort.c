@@ -13,9 +13,10 @@
  * of about 2 MiB, and a longer record is a block of its own.
  *
  * With `window=0` nothing leaves before the end of the input, so sinks stay in preroll until then.
- * Memory: the input blocks of a window, with 16 bytes a record for the keys (32 while they are
- * sorted), and the blocks on the way downstream, of which up to 8 are kept for use again. With
- * `max-bytes` the window holds no more than that, and the rest is sorted by way of files.
+ * Memory: the input blocks of a window, with 4 bytes a record for the order (32 while it is found,
+ * if it is none by length, or ids come out of order), and the blocks on the way downstream, of
+ * which up to 8 are kept for use again. With `max-bytes` the window holds no more than that, and
+ * the rest is sorted by way of files.
  *
  * A window ends when it is full and at EOS, SEGMENT, SEGMENT_DONE and STREAM_START. Other
  * serialized events don't wait for the records before them. When caps change within a window, its
@@ -408,7 +409,7 @@ gst_seq_sort_account (GstSeqSort * self, GstFlowReturn ret)
   self->totals.merge_time += stats.merge_time;
   GST_OBJECT_UNLOCK (self);
 
-  GST_INFO_OBJECT (self, "window of %" G_GUINT64_FORMAT " records from %u blocks: keys %.1f ms, "
+  GST_INFO_OBJECT (self, "window of %" G_GUINT64_FORMAT " records from %u blocks: collect %.1f ms, "
       "sort %.1f ms, spill %.1f ms (%" G_GUINT64_FORMAT " runs), gather %.1f ms, %s",
       stats.records, self->n_inputs, self->collect_time / 1e3, stats.sort_time / 1e6,
       stats.spill_time / 1e6, stats.runs, stats.merge_time / 1e6, gst_flow_get_name (ret));
@@ -510,7 +511,7 @@ out:
 }
 
 /* Drains before an event, whose sender doesn't see a flow return. An error that is this element's
- * own has been posted where it happened. The keys of a whole input are not kept for the next. */
+ * own has been posted where it happened. Working memory for a whole input is not kept for the next. */
 static void
 gst_seq_sort_drain_for_event (GstSeqSort * self)
 {

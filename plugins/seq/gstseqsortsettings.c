@@ -124,9 +124,9 @@ gst_seq_sort_settings_install (GObjectClass * klass)
    * What has been sent since READY: `records`, `blocks`, and `windows` that were sorted. Of the
    * windows that have ended: `runs` (files written from memory), `passes` (merges of files that a
    * record has gone through at most), `spilled-bytes` (written to files, in all passes),
-   * `peak-bytes` (held for records at most), and in ns `sort-time` (of keys), `spill-time`
-   * (writing runs) and `merge-time` (merging, and filling the blocks that are sent). All are of
-   * type guint64.
+   * `peak-bytes` (held for records at most), and in ns `sort-time` (finding the order),
+   * `spill-time` (writing runs) and `merge-time` (merging, and filling the blocks that are sent).
+   * All are of type guint64.
    *
    * After each window that was sorted by way of files the element message `seq-sort-spill` tells
    * the same of that window, without `blocks` and `windows`.

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sort-window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The order that a window finds, by whichever way, against qsort. No record has bytes here: nothing
+ * is copied. */
+
+#define N 5000
+#define PER_PART 333
+
+static gint n_parts;
+
+static void
+release (gpointer owner)
+{
+  n_parts--;
+  g_free (owner);
+}
+
+static GstSeqRecord *
+random_records (GRand * rand, gsize n, guint32 max_length)
+{
+  GstSeqRecord *records = g_new0 (GstSeqRecord, n);
+
+  for (gsize i = 0; i < n; i++) {
+    gdouble r = g_rand_double (rand);
+
+    records[i].id = 100 + i;
+    records[i].seq_len = max_length * r * r * r;
+    records[i].qual = GST_SEQ_NO_QUALITY;
+  }
+  return records;
+}
+
+static gint
+compare (gconstpointer a, gconstpointer b)
+{
+  const GstSeqRecord *x = a, *y = b;
+
+  if (x->seq_len != y->seq_len)
+    return x->seq_len < y->seq_len ? -1 : 1;
+  return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static gint
+compare_descending (gconstpointer a, gconstpointer b)
+{
+  const GstSeqRecord *x = a, *y = b;
+
+  if (x->seq_len != y->seq_len)
+    return x->seq_len > y->seq_len ? -1 : 1;
+  return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void
+check (SeqSortWindow * window, const GstSeqRecord * records, gsize n, SeqSortOrder order)
+{
+  GstSeqRecord *expected = g_memdup2 (records, n * sizeof (GstSeqRecord));
+  gsize done = 0, count, size;
+
+  qsort (expected, n, sizeof (GstSeqRecord),
+      order == SEQ_SORT_ASCENDING ? compare : compare_descending);
+  for (gsize i = 0; i < n; i += PER_PART) {
+    SeqSortPart part = { .records = records + i, .n_records = MIN (PER_PART, n - i),
+      .bytes = (const guint8 *) "", .held = 10, .owner = g_malloc (1), .release = release
+    };
+
+    n_parts++;
+    seq_sort_window_add (window, &part);
+  }
+  g_assert_cmpuint (seq_sort_window_get_n_records (window), ==, n);
+  g_assert_true (seq_sort_window_sort (window, order, 0, 0));
+  while ((count = seq_sort_window_plan (window, G_MAXSIZE, 100, &size)) > 0) {
+    for (gsize i = 0; i < count; i++) {
+      const guint8 *bytes;
+      const GstSeqRecord *r = seq_sort_window_peek (window, i, &bytes);
+
+      g_assert_cmpuint (r->id, ==, expected[done + i].id);
+      g_assert_cmpuint (r->seq_len, ==, expected[done + i].seq_len);
+    }
+    seq_sort_window_skip (window);
+    done += count;
+  }
+  g_assert_cmpuint (done, ==, n);
+  g_assert_cmpint (n_parts, ==, 0);     /* each was let go behind its last record */
+  seq_sort_window_clear (window, TRUE);
+  g_free (expected);
+}
+
+/* One window for all: nothing of a sort is left for the next. */
+static void
+test_orders (void)
+{
+  static const guint32 max_lengths[] = { 0, 1, 400, 65536, 65538, 3000000000u };
+  g_autoptr (GRand) rand = g_rand_new_with_seed (3);
+  SeqSortWindow *window = seq_sort_window_new ();
+
+  for (guint m = 0; m < G_N_ELEMENTS (max_lengths); m++) {
+    for (SeqSortOrder order = SEQ_SORT_ASCENDING; order <= SEQ_SORT_DESCENDING; order++) {
+      static const gsize sizes[] = { 1, 2, PER_PART, N };
+
+      for (guint s = 0; s < G_N_ELEMENTS (sizes); s++) {
+        GstSeqRecord *records = random_records (rand, sizes[s], max_lengths[m]);
+
+        records[sizes[s] / 2].seq_len = max_lengths[m];
+        check (window, records, sizes[s], order);
+        /* out of the order of ids, at one place, and everywhere */
+        if (sizes[s] > 2) {
+          records[7].id = 1;
+          check (window, records, sizes[s], order);
+          for (gsize i = 0; i < sizes[s]; i++)
+            records[i].id = (i * 7919) % sizes[s];
+          check (window, records, sizes[s], order);
+        }
+        g_free (records);
+      }
+    }
+  }
+  seq_sort_window_free (window);
+}
+
+/* Records with the same id and length stay as they came, whichever way is taken. */
+static void
+test_same_ids (void)
+{
+  SeqSortWindow *window = seq_sort_window_new ();
+  GstSeqRecord records[60];
+
+  for (guint last_id = 5; last_id >= 4; last_id--) {
+    SeqSortPart part = { .records = records, .n_records = G_N_ELEMENTS (records),
+      .bytes = (const guint8 *) "", .owner = g_malloc (1), .release = release
+    };
+    gsize size;
+
+    for (guint i = 0; i < G_N_ELEMENTS (records); i++)
+      records[i] = (GstSeqRecord) { .id = 5, .seq_len = i % 2, .name = i,
+        .qual = GST_SEQ_NO_QUALITY
+      };
+    records[59].id = last_id;
+    n_parts++;
+    seq_sort_window_add (window, &part);
+    g_assert_true (seq_sort_window_sort (window, SEQ_SORT_ASCENDING, 0, 0));
+    g_assert_cmpuint (seq_sort_window_plan (window, G_MAXSIZE, 100, &size), ==, 60);
+    for (guint i = 0; i < 29; i++) {
+      const guint8 *bytes;
+
+      g_assert_cmpuint (seq_sort_window_peek (window, i, &bytes)->name, ==, 2 * i);
+    }
+    g_assert_cmpuint (size, ==, 30);
+    seq_sort_window_clear (window, FALSE);
+    g_assert_cmpint (n_parts, ==, 0);
+  }
+  seq_sort_window_free (window);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/sort-window/orders", test_orders);
+  g_test_add_func ("/sort-window/same-ids", test_same_ids);
+  return g_test_run ();
+}
