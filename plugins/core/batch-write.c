@@ -41,14 +41,13 @@ static void
 write_padded (Writer * w, const SeqBatchRow * rows, guint n)
 {
   const SeqBatchTarget *t = w->target;
-  const gboolean left = seq_tokenizer_pads_left (t->tokenizer);
 
   for (guint i = 0; i < t->n_rows; i++) {
     guint64 at = (guint64) i * t->row_length;
-    guint64 first = left && i < n ? at + t->row_length - rows[i].tokens : at;
+    guint64 first = t->pads_left && i < n ? at + t->row_length - rows[i].tokens : at;
     gsize tokens = i < n ? write_row (w, &rows[i], i, first) : 0;
 
-    pad (w, left ? at : at + tokens, t->row_length - tokens);
+    pad (w, t->pads_left ? at : at + tokens, t->row_length - tokens);
     if (t->attention_mask) {
       memset (t->attention_mask + at, 0, t->row_length);
       memset (t->attention_mask + first, 1, tokens);

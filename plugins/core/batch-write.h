@@ -23,6 +23,7 @@ typedef struct
   const SeqTokenizer *tokenizer;
   SeqDtype dtype;
   gboolean packed;
+  gboolean pads_left;           /* padded: padding stands before the tokens of a row */
   guint32 max_body;             /* body tokens of a row at most */
 
   guint n_rows;                 /* rows of the tensors, n of the batch or more */

@@ -36,7 +36,7 @@ static const struct
   Use use;
 } keys[] = {
   {"units", FOR_ALL}, {"vocabulary-size", FOR_ALL}, {"pad", FOR_ALL}, {"unknown", FOR_ALL},
-  {"prefix", FOR_ALL}, {"suffix", FOR_ALL}, {"pad-side", FOR_ALL},
+  {"prefix", FOR_ALL}, {"suffix", FOR_ALL}, {"pad-side", FOR_ALL}, {"truncate", FOR_ALL},
   {"case", FOR_ALL}, {"replace", FOR_ALL}, {"drop", FOR_ALL},
   {"letters", FOR_LETTERS}, {"first-letter", FOR_LETTERS},
   {"k", FOR_KMERS}, {"kmer-letters", FOR_KMERS}, {"first-kmer", FOR_KMERS},
@@ -221,26 +221,33 @@ read_units (Reader *reader, GError **error)
   return check_uses (reader, error);
 }
 
+/* *left stays where `key` is not there. */
+static gboolean
+read_side (const Reader *reader, const gchar *key, gboolean *left, GError **error)
+{
+  static const gchar *const sides[] = { "right", "left", NULL };
+  guint side = *left;
+
+  if (!read_word (reader, key, sides, &side, error))
+    return FALSE;
+  *left = side;
+  return TRUE;
+}
+
 static gboolean
 read_specials (const Reader *reader, GError **error)
 {
-  static const gchar *const sides[] = { "right", "left", NULL };
   SeqTokenizer *t = reader->tokenizer;
-  guint pad_left = 0;
   guint32 last;
 
   if (!require (reader, "vocabulary-size", error) || !require (reader, "pad", error)
       || !read_number (reader, "vocabulary-size", 1, MAX_VOCABULARY, &t->vocab_size, error))
     return FALSE;
   last = t->vocab_size - 1;
-  if (!read_number (reader, "pad", 0, last, &t->pad, error)
-      || !read_number (reader, "unknown", 0, last, &t->unk, error)
-      || !read_number (reader, "prefix", 0, last, &t->prefix, error)
-      || !read_number (reader, "suffix", 0, last, &t->suffix, error)
-      || !read_word (reader, "pad-side", sides, &pad_left, error))
-    return FALSE;
-  t->pad_left = pad_left;
-  return TRUE;
+  return read_number (reader, "pad", 0, last, &t->pad, error)
+      && read_number (reader, "unknown", 0, last, &t->unk, error)
+      && read_number (reader, "prefix", 0, last, &t->prefix, error)
+      && read_number (reader, "suffix", 0, last, &t->suffix, error);
 }
 
 /* `n` ids from that of `key` on. */
@@ -411,6 +418,8 @@ seq_tokenizer_parse_file (SeqTokenizer *tokenizer, const gchar *text, gsize len,
   g_clear_error (&syntax);
   ok = ok && check_names (&reader, error) && read_units (&reader, error)
       && read_specials (&reader, error) && read_ids (&reader, error)
+      && read_side (&reader, "pad-side", &tokenizer->pad_left, error)
+      && read_side (&reader, "truncate", &tokenizer->truncate_left, error)
       && read_kmers (&reader, error) && check_unknown (&reader, error)
       && read_map (&reader, error) && apply_map (&reader, error);
   g_key_file_unref (reader.file);

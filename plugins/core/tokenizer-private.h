@@ -42,7 +42,7 @@ struct _SeqTokenizer
   guint8 dropped[256];          /* 1 = the letter is passed over as if it were not there */
   guint8 breaks[256];           /* SEQ_UNITS_SPLIT: 1 = a k-mer never reaches over this letter */
   SeqRemainder remainder;
-  gboolean pad_left;
+  gboolean pad_left, truncate_left;
   SeqTokenizerModel *model;     /* SEQ_UNITS_MODEL only, else NULL */
 
   /* derived from those */

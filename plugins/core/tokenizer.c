@@ -379,6 +379,12 @@ seq_tokenizer_pads_left (const SeqTokenizer *tokenizer)
   return tokenizer->pad_left;
 }
 
+gboolean
+seq_tokenizer_truncates_left (const SeqTokenizer *tokenizer)
+{
+  return tokenizer->truncate_left;
+}
+
 guint
 seq_tokenizer_get_max_id (const SeqTokenizer *tokenizer)
 {

@@ -55,6 +55,7 @@ typedef enum
  *   pad              id of the padding
  *   unknown, prefix, suffix   their ids; no key = the vocabulary has none
  *   pad-side         left | right (default): where padding stands
+ *   truncate         left | right (default): at which end a record that is too long is cut
  *   case             keep (default) | upper | lower: what letters are read as, ASCII only
  *   replace          pairs of letters: after `case`, the first of each is read as the second
  *   drop             letters that are passed over, after `case` and `replace`
@@ -79,7 +80,8 @@ typedef enum
  * post-processor null, ByteLevel, TemplateProcessing, BertProcessing with one token before and after;
  * anything else is refused by name. Residues are bytes: one that is not ASCII is unknown but with
  * ByteLevel. Special tokens are never found in residues. Padding is the file's own, or its special
- * token <pad> or [PAD]; `truncation` and `decoder` are not read. Where fuse_unk is set,
+ * token <pad> or [PAD]. Of `padding` the id and the direction are read, of `truncation` the direction
+ * alone, `decoder` not at all. Where fuse_unk is set,
  * SEQ_UNKNOWN_TOKEN means SEQ_UNKNOWN_PER_RUN. A run of unknown units ends with its word. Every call
  * reads a BPE word to its end, whatever window is wanted: O(n log n) and 40 bytes a letter of the
  * longest word.
@@ -102,6 +104,10 @@ guint seq_tokenizer_get_n_suffix (const SeqTokenizer *tokenizer);
 /* Whether padding stands before the tokens of a row instead of behind them, as the model's own
  * tokenizer does it. */
 gboolean seq_tokenizer_pads_left (const SeqTokenizer *tokenizer);
+/* Whether the model's own tokenizer cuts the head off a record that is too long instead of the tail.
+ * Tokens are cut, not residues: the last `m` of `n` body tokens start at residue
+ * seq_tokenizer_token_position (n - m), from which on they are encoded as they are in the whole. */
+gboolean seq_tokenizer_truncates_left (const SeqTokenizer *tokenizer);
 /* The largest id that may be written, padding included: what a type has to hold
  * (seq_dtype_fits()). */
 guint seq_tokenizer_get_max_id (const SeqTokenizer *tokenizer);

@@ -363,6 +363,7 @@ aim (GstSeqBatchJob * job, const SeqTokenizer * tokenizer, guint32 max_body, gui
   t->tokenizer = tokenizer;
   t->dtype = job->shape.dtype;
   t->packed = job->shape.packed;
+  t->pads_left = job->shape.pads_left;
   t->max_body = max_body;
   t->n_rows = rows;
   t->input_ids = data[0];
@@ -525,7 +526,7 @@ gst_seq_batch_job_finish (GstSeqBatchJob * job)
   meta->longest = job->longest;
   meta->row_multiple = job->shape.row_multiple;
   meta->row_minimum = job->shape.row_minimum;
-  meta->pads_left = seq_tokenizer_pads_left (job->target.tokenizer) && !job->shape.packed;
+  meta->pads_left = job->shape.pads_left;
   meta->n_tensors = job->n_tensors;
   memcpy (meta->tensors, job->tensors, sizeof meta->tensors);
   GST_BUFFER_OFFSET (buffer) = job->number;

@@ -32,6 +32,7 @@ void gst_seq_batch_block_release (GstSeqBatchBlock * block);
 typedef struct
 {
   gboolean packed;
+  gboolean pads_left;           /* padded: padding stands before the tokens of a row */
   SeqDtype dtype;
   gboolean mask;                /* padded: attention_mask */
   gboolean positions;           /* packed: position_ids */

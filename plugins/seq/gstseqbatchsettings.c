@@ -63,7 +63,8 @@ overlong_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {GST_SEQ_OVERLONG_TRUNCATE, "Cut at the end", "truncate"},
+    {GST_SEQ_OVERLONG_TRUNCATE, "Cut to what is allowed, at the end that 'truncate' says",
+        "truncate"},
     {GST_SEQ_OVERLONG_WINDOW, "Cut into windows, each a row", "window"},
     {GST_SEQ_OVERLONG_SKIP, "Leave the record out", "skip"},
     {GST_SEQ_OVERLONG_ERROR, "An error that names the record", "error"},
@@ -71,6 +72,34 @@ overlong_get_type (void)
   };
 
   return register_enum (&type, "GstSeqBatchOverlong", values);
+}
+
+static GType
+truncate_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {GST_SEQ_SIDE_AUTO, "As the tokenizer's file says; right where it says nothing", "auto"},
+    {GST_SEQ_SIDE_RIGHT, "The tail is cut off, the first tokens are kept", "right"},
+    {GST_SEQ_SIDE_LEFT, "The head is cut off, the last tokens are kept", "left"},
+    {0, NULL, NULL}
+  };
+
+  return register_enum (&type, "GstSeqBatchTruncate", values);
+}
+
+static GType
+pad_side_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {GST_SEQ_SIDE_AUTO, "As the tokenizer's file says; right where it says nothing", "auto"},
+    {GST_SEQ_SIDE_RIGHT, "Behind the tokens", "right"},
+    {GST_SEQ_SIDE_LEFT, "Before the tokens", "left"},
+    {0, NULL, NULL}
+  };
+
+  return register_enum (&type, "GstSeqBatchPadSide", values);
 }
 
 static GType
@@ -135,6 +164,10 @@ install_limits (GObjectClass * klass, GParamFlags ready, GParamFlags playing)
       g_param_spec_enum ("overlong", "Overlong", "What happens to records longer than max-length "
           "(or pad-to, or the max-tokens of a fixed total)", overlong_get_type (),
           GST_SEQ_OVERLONG_TRUNCATE, ready));
+  g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_TRUNCATE,
+      g_param_spec_enum ("truncate", "Truncate", "overlong=truncate: the end at which body tokens "
+          "are cut off; special tokens are kept in any case", truncate_get_type (),
+          GST_SEQ_SIDE_AUTO, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_STRIDE,
       g_param_spec_uint ("stride", "Stride", "overlong=window: tokens from the start of a window to "
           "the start of the next (0 = as many as a window has: no overlap)", 0, G_MAXINT32, 0,
@@ -157,6 +190,10 @@ install_tensors (GObjectClass * klass, GParamFlags ready)
       g_param_spec_uint ("pad-to", "Pad to", "Padded layout: make every row this many tokens; "
           "longer records are overlong (0 = as long as the batch's longest)", 0, G_MAXINT32, 0,
           ready));
+  g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_PAD_SIDE,
+      g_param_spec_enum ("pad-side", "Pad side", "Padded layout: the side of the tokens that the "
+          "padding of a row stands on. (What fixed-total fills up stands behind all records)",
+          pad_side_get_type (), GST_SEQ_SIDE_AUTO, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_FIXED_TOTAL,
       g_param_spec_boolean ("fixed-total", "Fixed total", "Packed layout: fill every batch up to "
           "max-tokens with the pad id", FALSE, ready));
@@ -231,6 +268,9 @@ gst_seq_batch_settings_set (GstSeqBatchSettings * settings, guint prop, const GV
     case GST_SEQ_BATCH_PROP_OVERLONG:
       settings->overlong = g_value_get_enum (value);
       break;
+    case GST_SEQ_BATCH_PROP_TRUNCATE:
+      settings->truncate = g_value_get_enum (value);
+      break;
     case GST_SEQ_BATCH_PROP_STRIDE:
       settings->stride = g_value_get_uint (value);
       break;
@@ -239,6 +279,9 @@ gst_seq_batch_settings_set (GstSeqBatchSettings * settings, guint prop, const GV
       break;
     case GST_SEQ_BATCH_PROP_PAD_TO:
       settings->pad_to = g_value_get_uint (value);
+      break;
+    case GST_SEQ_BATCH_PROP_PAD_SIDE:
+      settings->pad_side = g_value_get_enum (value);
       break;
     case GST_SEQ_BATCH_PROP_FIXED_TOTAL:
       settings->fixed_total = g_value_get_boolean (value);
@@ -298,6 +341,9 @@ gst_seq_batch_settings_get (const GstSeqBatchSettings * settings, guint prop, GV
     case GST_SEQ_BATCH_PROP_OVERLONG:
       g_value_set_enum (value, settings->overlong);
       break;
+    case GST_SEQ_BATCH_PROP_TRUNCATE:
+      g_value_set_enum (value, settings->truncate);
+      break;
     case GST_SEQ_BATCH_PROP_STRIDE:
       g_value_set_uint (value, settings->stride);
       break;
@@ -306,6 +352,9 @@ gst_seq_batch_settings_get (const GstSeqBatchSettings * settings, guint prop, GV
       break;
     case GST_SEQ_BATCH_PROP_PAD_TO:
       g_value_set_uint (value, settings->pad_to);
+      break;
+    case GST_SEQ_BATCH_PROP_PAD_SIDE:
+      g_value_set_enum (value, settings->pad_side);
       break;
     case GST_SEQ_BATCH_PROP_FIXED_TOTAL:
       g_value_set_boolean (value, settings->fixed_total);
@@ -399,15 +448,33 @@ gst_seq_batch_settings_get_max_length (const GstSeqBatchSettings * settings)
 }
 
 gboolean
-gst_seq_batch_settings_get_shape (const GstSeqBatchSettings * settings, gboolean flexible,
-    GstSeqBatchShape * shape)
+gst_seq_batch_settings_truncate_left (const GstSeqBatchSettings * settings,
+    const SeqTokenizer * tokenizer)
+{
+  return settings->truncate == GST_SEQ_SIDE_AUTO ? seq_tokenizer_truncates_left (tokenizer) :
+      settings->truncate == GST_SEQ_SIDE_LEFT;
+}
+
+static gboolean
+pads_left (const GstSeqBatchSettings * settings, const SeqTokenizer * tokenizer)
+{
+  if (settings->layout != GST_SEQ_LAYOUT_PADDED)
+    return FALSE;
+  return settings->pad_side == GST_SEQ_SIDE_AUTO ? seq_tokenizer_pads_left (tokenizer) :
+      settings->pad_side == GST_SEQ_SIDE_LEFT;
+}
+
+gboolean
+gst_seq_batch_settings_get_shape (const GstSeqBatchSettings * settings,
+    const SeqTokenizer * tokenizer, gboolean flexible, GstSeqBatchShape * shape)
 {
   SeqBatchLimits limits;
 
   gst_seq_batch_settings_get_limits (settings, &limits);
   *shape = (GstSeqBatchShape) {
-    .packed = limits.packed, .dtype = settings->dtype, .mask = settings->mask,
-    .positions = settings->positions, .flexible = flexible,
+    .packed = limits.packed, .pads_left = pads_left (settings, tokenizer),
+    .dtype = settings->dtype, .mask = settings->mask, .positions = settings->positions,
+    .flexible = flexible,
     .row_multiple = limits.pad_to_multiple, .row_minimum = limits.pad_to,
   };
   if (gst_seq_batch_settings_has_fixed_total (settings))

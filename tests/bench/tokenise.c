@@ -66,8 +66,8 @@ work_clear (Work * work)
 static void
 write_batch (Work * work, SeqDtype dtype)
 {
-  SeqBatchTarget target = { work->tokenizer, dtype, FALSE, G_MAXUINT32, ROWS, RESIDUES + 2, 0,
-    work->out, NULL, NULL, NULL
+  SeqBatchTarget target = {.tokenizer = work->tokenizer,.dtype = dtype,.max_body = G_MAXUINT32,
+    .n_rows = ROWS,.row_length = RESIDUES + 2,.input_ids = work->out
   };
   SeqBatchResult result;
 

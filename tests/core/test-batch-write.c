@@ -163,8 +163,8 @@ test_padded_left (void)
     SeqBatchRow rows[] = { row_of (block, 0), row_of (block, 1), row_of (block, 2) };
     g_autofree gpointer data = tensor_new (20, seq_dtype_size (dtypes[i]));
     g_autofree gpointer out_mask = tensor_new (20, 1);
-    SeqBatchTarget target = {.tokenizer = hyena,.dtype = dtypes[i],.max_body = 100,.n_rows = 4,
-      .row_length = 5,.input_ids = data,.attention_mask = out_mask
+    SeqBatchTarget target = {.tokenizer = hyena,.dtype = dtypes[i],.pads_left = TRUE,
+      .max_body = 100,.n_rows = 4,.row_length = 5,.input_ids = data,.attention_mask = out_mask
     };
     SeqBatchResult result;
 

@@ -335,6 +335,8 @@ test_split_identical (void)
     "mask=false dtype=uint8", "max-length=9 overlong=window", "layout=packed window=0",
     "layout=packed window=0 positions=true dtype=int32", "tokenizer=hyenadna",
     "tokenizer=caduceus pad-to-multiple=8 dtype=uint8", "tokenizer=hyenadna layout=packed window=0",
+    "pad-side=left pad-to-multiple=8", "max-length=9 truncate=left pad-side=left dtype=int16",
+    "tokenizer=hyenadna pad-side=right",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
