@@ -33,8 +33,8 @@ write_row (Writer * w, const SeqBatchRow * row, guint index, guint64 at)
 static void
 pad (Writer * w, guint64 at, guint64 n)
 {
-  seq_dtype_fill (w->target->dtype, (guint8 *) w->target->input_ids + at * w->size, n,
-      seq_tokenizer_get_pad_id (w->target->tokenizer));
+  seq_tokenizer_pad (w->target->tokenizer, w->target->dtype,
+      (guint8 *) w->target->input_ids + at * w->size, n);
 }
 
 static void
@@ -79,7 +79,7 @@ void
 seq_batch_write (const SeqBatchTarget * target, const SeqBatchRow * rows, guint n,
     SeqBatchResult * result)
 {
-  Writer w = { target, result, seq_dtype_size (target->dtype) };
+  Writer w = { target, result, seq_tokenizer_get_token_size (target->tokenizer, target->dtype) };
 
   result->unknown = 0;
   result->unknown_row = -1;

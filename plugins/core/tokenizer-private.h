@@ -43,6 +43,7 @@ struct _SeqTokenizer
   guint8 breaks[256];           /* SEQ_UNITS_SPLIT: 1 = a k-mer never reaches over this letter */
   SeqRemainder remainder;
   gboolean pad_left, truncate_left;
+  guint n_channels;             /* one-hot, which are letters too, whose ids are channels; else 0 */
   SeqTokenizerModel *model;     /* SEQ_UNITS_MODEL only, else NULL */
 
   /* derived from those */
@@ -53,6 +54,7 @@ struct _SeqTokenizer
   gboolean narrow;              /* letters whose ids fit the table below */
   guint8 bytes[256];            /* id of each letter, `marker` = unknown */
   guint8 marker;                /* no letter has this id */
+  gfloat *rows;                 /* one-hot: the vector of each id */
 };
 
 /* A preset: the text of a file that seq_tokenizer_parse_file() reads. */
