@@ -5,7 +5,8 @@
  * @title: seqbatch
  *
  * Turns blocks of records into batches of token ids, padded or packed, as NNStreamer tensors
- * (`other/tensors`) with a #GstSeqBatchMeta that says which record is where.
+ * (`other/tensors`) with a #GstSeqBatchMeta that says which record is where. With a one-hot
+ * tokenizer tokens are vectors of float32; lengths and limits count them, not their values.
  *
  * The batches follow from the records and the properties alone: not from the number of workers,
  * nor from how the records came in blocks.

@@ -50,8 +50,10 @@ layout_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {GST_SEQ_LAYOUT_PADDED, "input_ids [B][L], rows filled up with the pad id", "padded"},
-    {GST_SEQ_LAYOUT_PACKED, "input_ids [T] without padding, and cu_seqlens", "packed"},
+    {GST_SEQ_LAYOUT_PADDED, "input_ids [B][L], or inputs [B][L][channels], rows filled up with "
+          "padding", "padded"},
+    {GST_SEQ_LAYOUT_PACKED, "input_ids [T], or inputs [T][channels], without padding, and "
+          "cu_seqlens", "packed"},
     {0, NULL, NULL}
   };
 
@@ -107,10 +109,12 @@ dtype_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {SEQ_DTYPE_UINT8, "8 bits, unsigned: ids below 256", "uint8"},
-    {SEQ_DTYPE_INT16, "16 bits", "int16"},
-    {SEQ_DTYPE_INT32, "32 bits", "int32"},
-    {SEQ_DTYPE_INT64, "64 bits, what PyTorch's embeddings take", "int64"},
+    {GST_SEQ_BATCH_DTYPE_AUTO, "int64; of a one-hot tokenizer float32", "auto"},
+    {GST_SEQ_BATCH_DTYPE_UINT8, "8 bits, unsigned: ids below 256", "uint8"},
+    {GST_SEQ_BATCH_DTYPE_INT16, "16 bits", "int16"},
+    {GST_SEQ_BATCH_DTYPE_INT32, "32 bits", "int32"},
+    {GST_SEQ_BATCH_DTYPE_INT64, "64 bits, what PyTorch's embeddings take", "int64"},
+    {GST_SEQ_BATCH_DTYPE_FLOAT32, "32 bits, floating point: vectors, not ids", "float32"},
     {0, NULL, NULL}
   };
 
@@ -124,8 +128,8 @@ gst_seq_batch_settings_init (GstSeqBatchSettings * settings)
     .tokenizer = g_strdup (DEFAULT_TOKENIZER), .unknown = SEQ_UNKNOWN_TOKEN,
     .batch_size = DEFAULT_BATCH_SIZE, .cost = SEQ_BATCH_COST_PADDED,
     .layout = GST_SEQ_LAYOUT_PADDED, .window = DEFAULT_WINDOW,
-    .overlong = GST_SEQ_OVERLONG_TRUNCATE, .pad_to_multiple = 1, .dtype = SEQ_DTYPE_INT64,
-    .mask = TRUE, .workers = -1, .num_gpus = 1,
+    .overlong = GST_SEQ_OVERLONG_TRUNCATE, .pad_to_multiple = 1,
+    .dtype = GST_SEQ_BATCH_DTYPE_AUTO, .mask = TRUE, .workers = -1, .num_gpus = 1,
   };
 }
 
@@ -196,10 +200,11 @@ install_tensors (GObjectClass * klass, GParamFlags ready)
           pad_side_get_type (), GST_SEQ_SIDE_AUTO, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_FIXED_TOTAL,
       g_param_spec_boolean ("fixed-total", "Fixed total", "Packed layout: fill every batch up to "
-          "max-tokens with the pad id", FALSE, ready));
+          "max-tokens with padding", FALSE, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_DTYPE,
-      g_param_spec_enum ("dtype", "Data type", "Type of input_ids", dtype_get_type (),
-          SEQ_DTYPE_INT64, ready));
+      g_param_spec_enum ("dtype", "Data type", "Type of input_ids, which the ids have to fit. "
+          "One-hot tokenizers make float32, so an integer type is an error with them, and float32 "
+          "with all others", dtype_get_type (), GST_SEQ_BATCH_DTYPE_AUTO, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_MASK,
       g_param_spec_boolean ("mask", "Mask", "Padded layout: add attention_mask, uint8 [B][L], 1 "
           "where a token is", TRUE, ready));
@@ -216,10 +221,11 @@ gst_seq_batch_settings_install (GObjectClass * klass)
 
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_TOKENIZER,
       g_param_spec_string ("tokenizer", "Tokenizer", "A preset (esm2, esmc, protbert, prott5, "
-          "dnabert3 to dnabert6, nt6, nt6-v1, hyenadna, caduceus, evo, bytes) or the path of a "
-          "tokenizer file as the presets are, of a vocab.txt (one token a line, the first is id 0) or "
-          "of a tokenizer.json with a model BPE or WordLevel. hyenadna and caduceus pad on the left",
-          DEFAULT_TOKENIZER, ready));
+          "dnabert3 to dnabert6, nt6, nt6-v1, hyenadna, caduceus, evo, bytes, enformer) or the path "
+          "of a tokenizer file as the presets are, of a vocab.txt (one token a line, the first is "
+          "id 0) or of a tokenizer.json with a model BPE or WordLevel. hyenadna and caduceus pad on "
+          "the left. enformer is one-hot: the tensor is inputs, float32, with a channel for each of "
+          "A, C, G and T", DEFAULT_TOKENIZER, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_UNKNOWN,
       g_param_spec_enum ("unknown", "Unknown", "What becomes of letters (or k-mers) that the "
           "vocabulary does not have; they are counted in stats", unknown_get_type (),
@@ -455,6 +461,12 @@ gst_seq_batch_settings_truncate_left (const GstSeqBatchSettings * settings,
       settings->truncate == GST_SEQ_SIDE_LEFT;
 }
 
+static SeqDtype
+id_type (const GstSeqBatchSettings * settings)
+{
+  return settings->dtype == GST_SEQ_BATCH_DTYPE_AUTO ? SEQ_DTYPE_INT64 : (SeqDtype) settings->dtype;
+}
+
 static gboolean
 pads_left (const GstSeqBatchSettings * settings, const SeqTokenizer * tokenizer)
 {
@@ -473,8 +485,8 @@ gst_seq_batch_settings_get_shape (const GstSeqBatchSettings * settings,
   gst_seq_batch_settings_get_limits (settings, &limits);
   *shape = (GstSeqBatchShape) {
     .packed = limits.packed, .pads_left = pads_left (settings, tokenizer),
-    .dtype = settings->dtype, .mask = settings->mask, .positions = settings->positions,
-    .flexible = flexible,
+    .dtype = id_type (settings), .channels = seq_tokenizer_get_n_channels (tokenizer),
+    .mask = settings->mask, .positions = settings->positions, .flexible = flexible,
     .row_multiple = limits.pad_to_multiple, .row_minimum = limits.pad_to,
   };
   if (gst_seq_batch_settings_has_fixed_total (settings))
@@ -494,6 +506,35 @@ gst_seq_batch_settings_get_shape (const GstSeqBatchSettings * settings,
           (guint64) settings->batch_size * shape->row_length <= settings->max_tokens));
 }
 
+static const gchar *
+dtype_nick (GstSeqBatchDtype dtype)
+{
+  GEnumClass *klass = g_type_class_ref (dtype_get_type ());
+  const GEnumValue *value = g_enum_get_value (klass, dtype);
+
+  g_type_class_unref (klass);
+  return value->value_nick;     /* static, as the values are */
+}
+
+static gboolean
+check_dtype (const GstSeqBatchSettings * settings, const SeqTokenizer * tokenizer, GError ** error)
+{
+  gboolean vectors = seq_tokenizer_get_n_channels (tokenizer) > 0;
+  gboolean is_float = settings->dtype == GST_SEQ_BATCH_DTYPE_FLOAT32;
+
+  if (settings->dtype != GST_SEQ_BATCH_DTYPE_AUTO && vectors != is_float)
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
+        "tokenizer '%s' makes %s, not dtype=%s", settings->tokenizer,
+        vectors ? "vectors of float32" : "ids, which are integers", dtype_nick (settings->dtype));
+  else if (!vectors && !seq_dtype_fits (id_type (settings), seq_tokenizer_get_max_id (tokenizer)))
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
+        "tokenizer '%s' has ids up to %u, which do not fit dtype=%s", settings->tokenizer,
+        seq_tokenizer_get_max_id (tokenizer), dtype_nick (settings->dtype));
+  else
+    return TRUE;
+  return FALSE;
+}
+
 gboolean
 gst_seq_batch_settings_check (const GstSeqBatchSettings * settings, const SeqTokenizer * tokenizer,
     GError ** error)
@@ -502,12 +543,9 @@ gst_seq_batch_settings_check (const GstSeqBatchSettings * settings, const SeqTok
   guint specials = seq_tokenizer_get_n_prefix (tokenizer) +
       seq_tokenizer_get_n_suffix (tokenizer);
 
-  if (!seq_dtype_fits (settings->dtype, seq_tokenizer_get_max_id (tokenizer)))
-    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
-        "tokenizer '%s' has ids up to %u, which do not fit dtype=%s", settings->tokenizer,
-        seq_tokenizer_get_max_id (tokenizer), settings->dtype == SEQ_DTYPE_UINT8 ? "uint8" :
-        "int16");
-  else if (max_length > 0 && max_length <= specials)
+  if (!check_dtype (settings, tokenizer, error))
+    return FALSE;
+  if (max_length > 0 && max_length <= specials)
     g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
         "records of at most %u tokens have no room for a residue beside %u special tokens",
         max_length, specials);

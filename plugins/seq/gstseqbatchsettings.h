@@ -27,6 +27,17 @@ typedef enum
   GST_SEQ_SIDE_LEFT,
 } GstSeqSide;
 
+/* What tokens are written as; the integers are SeqDtype's. */
+typedef enum
+{
+  GST_SEQ_BATCH_DTYPE_AUTO = -1,        /* int64, or what vectors are: float32 */
+  GST_SEQ_BATCH_DTYPE_UINT8 = SEQ_DTYPE_UINT8,
+  GST_SEQ_BATCH_DTYPE_INT16 = SEQ_DTYPE_INT16,
+  GST_SEQ_BATCH_DTYPE_INT32 = SEQ_DTYPE_INT32,
+  GST_SEQ_BATCH_DTYPE_INT64 = SEQ_DTYPE_INT64,
+  GST_SEQ_BATCH_DTYPE_FLOAT32,
+} GstSeqBatchDtype;
+
 /* guarded by the object lock of the element */
 typedef struct
 {
@@ -45,7 +56,7 @@ typedef struct
   guint pad_to;
   GstSeqSide pad_side;
   gboolean fixed_total;
-  SeqDtype dtype;
+  GstSeqBatchDtype dtype;
   gboolean mask;
   gboolean positions;
   gboolean drop_last;
