@@ -118,7 +118,7 @@ test_truncate_kinds (void)
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
     for (gsize k = 0; k < G_N_ELEMENTS (policies) * G_N_ELEMENTS (layouts); k++) {
-      g_auto (GStrv) sequences = random_sequences (rand, 40, 60, "AACCGGTTAACCGGTTN-a ");
+      g_auto (GStrv) sequences = random_sequences (rand, 15, 60, "AACCGGTTAACCGGTTN-a ");
       g_autofree gchar *settings = g_strdup_printf ("tokenizer=%s unknown=%s batch-size=0 %s",
           names[i], policies[k % 3], layouts[k / 3]);
       g_autoptr (SeqTokenizer) tokenizer = seq_tokenizer_new (names[i], SEQ_UNKNOWN_TOKEN, NULL);
