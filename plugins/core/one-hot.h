@@ -5,7 +5,7 @@
 
 G_BEGIN_DECLS
 
-/* Tokens as vectors of float32, one value a channel. Token `i` has a one in channel `i`; tokens from
+/* Tokens as vectors of float32, one value a channel. Token `i` has a one in channel `i`; those from
  * `n_channels` on are all zeros. Safe from any thread. */
 
 /* Returns: the vectors of `n_tokens` tokens, one behind the other; g_free() them. */

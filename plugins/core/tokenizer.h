@@ -89,10 +89,9 @@ typedef enum
  * anything else is refused by name. Residues are bytes: one that is not ASCII is unknown but with
  * ByteLevel. Special tokens are never found in residues. Padding is the file's own, or its special
  * token <pad> or [PAD]. Of `padding` the id and the direction are read, of `truncation` the
- * direction alone, `decoder` not at all. Where fuse_unk is set,
- * SEQ_UNKNOWN_TOKEN means SEQ_UNKNOWN_PER_RUN. A run of unknown units ends with its word. Every call
- * reads a BPE word to its end, whatever window is wanted: O(n log n) and 40 bytes a letter of the
- * longest word.
+ * direction alone, `decoder` not at all. Where fuse_unk is set, SEQ_UNKNOWN_TOKEN means
+ * SEQ_UNKNOWN_PER_RUN. A run of unknown units ends with its word. Every call reads a BPE word to
+ * its end, whatever window is wanted: O(n log n) and 40 bytes a letter of the longest word.
  * Returns: a new tokenizer, or NULL with `error` set. */
 SeqTokenizer *seq_tokenizer_new (const gchar *name_or_path, SeqUnknown unknown, GError **error);
 SeqTokenizer *seq_tokenizer_ref (SeqTokenizer *tokenizer);
@@ -104,8 +103,7 @@ const gchar *const *seq_tokenizer_list_presets (void);
 
 /* Values that a token is: 0 = one, its id; else the channels of a one-hot tokenizer. */
 guint seq_tokenizer_get_n_channels (const SeqTokenizer *tokenizer);
-/* Bytes of a token that is written as `dtype`: of its id, or of its vector, which does not depend on
- * `dtype`. */
+/* Bytes of a token that is written as `dtype`: of its id, or of its vector, whatever `dtype` is. */
 gsize seq_tokenizer_get_token_size (const SeqTokenizer *tokenizer, SeqDtype dtype);
 /* Number of ids of the model's vocabulary, from 0. */
 guint seq_tokenizer_get_vocab_size (const SeqTokenizer *tokenizer);
@@ -117,8 +115,8 @@ guint seq_tokenizer_get_n_suffix (const SeqTokenizer *tokenizer);
 /* Whether padding stands before the tokens of a row instead of behind them, as the model's own
  * tokenizer does it. */
 gboolean seq_tokenizer_pads_left (const SeqTokenizer *tokenizer);
-/* Whether the model's own tokenizer cuts the head off a record that is too long, not the tail. Tokens
- * are cut, not residues: the last `m` of `n` body tokens start at the residue that
+/* Whether the model's own tokenizer cuts the head off a record that is too long, not the tail. What
+ * is cut are tokens, not residues: the last `m` of `n` body tokens start at the residue that
  * seq_tokenizer_token_position() says for n - m, and are encoded from there as in the whole. */
 gboolean seq_tokenizer_truncates_left (const SeqTokenizer *tokenizer);
 /* The largest id that may be written, padding included: what a type has to hold

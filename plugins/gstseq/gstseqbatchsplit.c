@@ -25,8 +25,8 @@ typedef struct
   guint rows;
 } Part;
 
-/* Bytes of what stands at a place of the @outer outermost dimensions: a value, or the vector that the
- * other dimensions make; 0 if there can be none */
+/* Bytes of what stands at a place of the @outer outermost dimensions: a value, or the vector that
+ * the other dimensions make; 0 if there can be none */
 static gsize
 tensor_token_size (const GstSeqTensorInfo * info, guint outer)
 {

@@ -221,11 +221,11 @@ gst_seq_batch_settings_install (GObjectClass * klass)
 
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_TOKENIZER,
       g_param_spec_string ("tokenizer", "Tokenizer", "A preset (esm2, esmc, protbert, prott5, "
-          "dnabert3 to dnabert6, nt6, nt6-v1, hyenadna, caduceus, evo, bytes, enformer) or the path "
-          "of a tokenizer file as the presets are, of a vocab.txt (one token a line, the first is "
-          "id 0) or of a tokenizer.json with a model BPE or WordLevel. hyenadna and caduceus pad on "
-          "the left. enformer is one-hot: the tensor is inputs, float32, with a channel for each of "
-          "A, C, G and T", DEFAULT_TOKENIZER, ready));
+          "dnabert3 to dnabert6, nt6, nt6-v1, hyenadna, caduceus, evo, bytes, enformer) or the "
+          "path of a tokenizer file as the presets are, of a vocab.txt (one token a line, the "
+          "first is id 0) or of a tokenizer.json with a model BPE or WordLevel. hyenadna and "
+          "caduceus pad on the left. enformer is one-hot: the tensor is inputs, float32, with a "
+          "channel for each of A, C, G and T", DEFAULT_TOKENIZER, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_UNKNOWN,
       g_param_spec_enum ("unknown", "Unknown", "What becomes of letters (or k-mers) that the "
           "vocabulary does not have; they are counted in stats", unknown_get_type (),

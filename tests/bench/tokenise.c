@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* How fast residues become token ids or vectors in memory that is in the cache: the batch writer
- * against a loop over a table of 256 entries, and memcpy, in one thread. Prints a line of names, then a line of
- * nanoseconds a residue for each round. Argument: rounds. */
+ * against a loop over a table of 256 entries, and memcpy, in one thread. Prints a line of names and
+ * then, for each round, one of nanoseconds a residue. Argument: rounds. */
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -213,8 +213,8 @@ test_packed (void)
   block_free (block);
 }
 
-/* Vectors: padding on either side, rows and slots that nothing fills, and a window; whatever dtype is
- * said to be. */
+/* Vectors: padding on either side, rows and slots that nothing fills, and a window; whatever type
+ * ids would be. */
 static void
 test_one_hot (void)
 {

@@ -72,8 +72,8 @@ static void
 test_golden (void)
 {
   static const gfloat expected[9][4] = {
-    {1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}, {0, 0, 0, 0}, {1, 0, 0, 0}, {0, 1, 0, 0},
-    {0, 0, 1, 0}, {0, 0, 0, 1}
+    {1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}, {0, 0, 0, 0},
+    {1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}
   };
   SeqTokenizer *tokenizer = seq_tokenizer_new ("enformer", SEQ_UNKNOWN_ERROR, NULL);
   gfloat out[9][4];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Batches of one-hot vectors: tensors that have one dimension more, and all that follows from it. */
+/* Batches of one-hot vectors: tensors that have a dimension more, and all that follows from it. */
 
 #include "seqbatch-batches.h"
 
@@ -162,8 +162,8 @@ static void
 test_static_last (void)
 {
   GstHarness *h = harness_new_full ("tokenizer=enformer pad-to=4 batch-size=2", ANY_STATIC);
-  GstHarness *p = harness_new_full ("tokenizer=enformer layout=packed fixed-total=true max-tokens=8 "
-      "batch-size=3", ANY_STATIC);
+  GstHarness *p = harness_new_full ("tokenizer=enformer layout=packed fixed-total=true "
+      "max-tokens=8 batch-size=3", ANY_STATIC);
   g_autoptr (GPtrArray) padded = NULL, packed = NULL;
 
   g_assert_cmpint (push_list (h, "A,CCCCC,G"), ==, GST_FLOW_OK);
@@ -232,8 +232,8 @@ test_unknown (void)
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
-    g_autofree gchar *properties = g_strdup_printf ("tokenizer=enformer unknown=%s", rows[i].policy);
-    GstHarness *h = harness_new (properties);
+    g_autofree gchar *all = g_strdup_printf ("tokenizer=enformer unknown=%s", rows[i].policy);
+    GstHarness *h = harness_new (all);
     g_autoptr (GPtrArray) batches = NULL;
 
     g_assert_cmpint (push_list (h, rows[i].list), ==, GST_FLOW_OK);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Files of tokenizers: one that is refused says where; one that is taken makes a tokenizer whose
- * counting, encoding and windows agree, and which writes no id that is not in the vocabulary, and no
- * vector that is not one-hot or zeros. */
+ * counting, encoding and windows agree, also where a window is a sequence of its own, and which
+ * writes no id that is not in the vocabulary, and no vector that is not one-hot or zeros. */
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -35,15 +35,21 @@ check_windows (const SeqTokenizer * tokenizer, const guint8 * residues, gsize n,
 {
   gsize prefix = seq_tokenizer_get_n_prefix (tokenizer);
   gsize around = prefix + seq_tokenizer_get_n_suffix (tokenizer);
-  guint64 sum = 0;
+  guint64 sum = 0, own = 0;
   guint32 out[16];
+  gsize at;
 
   for (gsize first = 0; first < count; first += 7) {
     gsize body = MIN (count - first, 7);
 
     g_assert_cmpuint (encode (tokenizer, residues, n, first, 7, out, &sum), ==, body + around);
     g_assert_cmpmem (out + prefix, body * 4, whole + prefix + first, body * 4);
-    g_assert_cmpuint (seq_tokenizer_token_position (tokenizer, residues, n, first), <, n);
+    at = seq_tokenizer_token_position (tokenizer, residues, n, first);
+    g_assert_cmpuint (at, <, n);
+    g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues + at, n - at), ==, count - first);
+    g_assert_cmpuint (encode (tokenizer, residues + at, n - at, 0, 7, out, &own), ==,
+        body + around);
+    g_assert_cmpmem (out + prefix, body * 4, whole + prefix + first, body * 4);
   }
   if (count > 0)
     g_assert_cmpuint (sum, ==, unknown);
