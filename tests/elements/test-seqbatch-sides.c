@@ -103,7 +103,7 @@ check_truncated (const gchar * settings, GStrv sequences, GstBuffer * whole,
   gst_buffer_unref (batch);
 }
 
-/* Every kind of tokenizer, policy and layout, cut at both ends to several lengths. */
+/* Every kind of tokenizer with every policy, cut at both ends to several lengths. */
 static void
 test_truncate_kinds (void)
 {
@@ -117,14 +117,14 @@ test_truncate_kinds (void)
   g_autoptr (GRand) rand = g_rand_new_with_seed (3);
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
-    for (gsize k = 0; k < G_N_ELEMENTS (policies) * G_N_ELEMENTS (layouts); k++) {
-      g_auto (GStrv) sequences = random_sequences (rand, 15, 60, "AACCGGTTAACCGGTTN-a ");
+    for (gsize k = 0; k < G_N_ELEMENTS (policies); k++) {
+      g_auto (GStrv) sequences = random_sequences (rand, 30, 60, "AACCGGTTAACCGGTTN-a ");
       g_autofree gchar *settings = g_strdup_printf ("tokenizer=%s unknown=%s batch-size=0 %s",
-          names[i], policies[k % 3], layouts[k / 3]);
+          names[i], policies[k], layouts[(i + k) % G_N_ELEMENTS (layouts)]);
       g_autoptr (SeqTokenizer) tokenizer = seq_tokenizer_new (names[i], SEQ_UNKNOWN_TOKEN, NULL);
       GstBuffer *whole = run_sequences (settings, sequences);
 
-      for (guint max_length = 3; max_length <= 40; max_length += 1 + max_length / 3) {
+      for (guint max_length = 3; max_length <= 40; max_length += 1 + max_length) {
         check_truncated (settings, sequences, whole, tokenizer, max_length, FALSE);
         check_truncated (settings, sequences, whole, tokenizer, max_length, TRUE);
       }
