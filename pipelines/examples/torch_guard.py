@@ -114,6 +114,7 @@ class DeviceTensor:
     FORMATS = {
         GstSeq.TensorType.UINT8: "|u1", GstSeq.TensorType.INT16: "<i2",
         GstSeq.TensorType.INT32: "<i4", GstSeq.TensorType.INT64: "<i8",
+        GstSeq.TensorType.FLOAT32: "<f4",
     }
 
     def __init__(self, batch, index):
@@ -131,6 +132,7 @@ def host_tensor(torch, batch, index):
     kinds = {
         GstSeq.TensorType.UINT8: torch.uint8, GstSeq.TensorType.INT16: torch.int16,
         GstSeq.TensorType.INT32: torch.int32, GstSeq.TensorType.INT64: torch.int64,
+        GstSeq.TensorType.FLOAT32: torch.float32,
     }
     data, kind, rank, dims = GstSeq.batch_get_tensor_data(batch, index)
     return torch.frombuffer(bytearray(data.get_data()), dtype=kinds[kind]).reshape(dims[:rank])

@@ -33,22 +33,21 @@ write_row (Writer * w, const SeqBatchRow * row, guint index, guint64 at)
 static void
 pad (Writer * w, guint64 at, guint64 n)
 {
-  seq_dtype_fill (w->target->dtype, (guint8 *) w->target->input_ids + at * w->size, n,
-      seq_tokenizer_get_pad_id (w->target->tokenizer));
+  seq_tokenizer_pad (w->target->tokenizer, w->target->dtype,
+      (guint8 *) w->target->input_ids + at * w->size, n);
 }
 
 static void
 write_padded (Writer * w, const SeqBatchRow * rows, guint n)
 {
   const SeqBatchTarget *t = w->target;
-  const gboolean left = seq_tokenizer_pads_left (t->tokenizer);
 
   for (guint i = 0; i < t->n_rows; i++) {
     guint64 at = (guint64) i * t->row_length;
-    guint64 first = left && i < n ? at + t->row_length - rows[i].tokens : at;
+    guint64 first = t->pads_left && i < n ? at + t->row_length - rows[i].tokens : at;
     gsize tokens = i < n ? write_row (w, &rows[i], i, first) : 0;
 
-    pad (w, left ? at : at + tokens, t->row_length - tokens);
+    pad (w, t->pads_left ? at : at + tokens, t->row_length - tokens);
     if (t->attention_mask) {
       memset (t->attention_mask + at, 0, t->row_length);
       memset (t->attention_mask + first, 1, tokens);
@@ -80,7 +79,7 @@ void
 seq_batch_write (const SeqBatchTarget * target, const SeqBatchRow * rows, guint n,
     SeqBatchResult * result)
 {
-  Writer w = { target, result, seq_dtype_size (target->dtype) };
+  Writer w = { target, result, seq_tokenizer_get_token_size (target->tokenizer, target->dtype) };
 
   result->unknown = 0;
   result->unknown_row = -1;

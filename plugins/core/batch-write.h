@@ -8,8 +8,8 @@
 
 G_BEGIN_DECLS
 
-/* Writes the rows of a planned batch as token ids, straight into the memory of its tensors, each
- * byte once. Any number of threads may write different batches. */
+/* Writes the rows of a planned batch as token ids or vectors, straight into the memory of its
+ * tensors, each byte once. Any number of threads may write different batches. */
 
 /* the part of a SeqBatchRow.block that the writer needs to see */
 typedef struct
@@ -23,13 +23,15 @@ typedef struct
   const SeqTokenizer *tokenizer;
   SeqDtype dtype;
   gboolean packed;
+  gboolean pads_left;           /* padded: padding stands before the tokens of a row */
   guint32 max_body;             /* body tokens of a row at most */
 
   guint n_rows;                 /* rows of the tensors, n of the batch or more */
   guint32 row_length;           /* padded: tokens of a row */
   guint64 slots;                /* packed: tokens of the tensor, those of the batch or more */
 
-  gpointer input_ids;           /* padded [n_rows][row_length], packed [slots] */
+  /* padded [n_rows][row_length], packed [slots]; of a one-hot tokenizer [n_channels] each */
+  gpointer input_ids;
   guint8 *attention_mask;       /* padded, may be NULL: [n_rows][row_length] */
   gint32 *cu_seqlens;           /* packed: [n_rows + 1]; behind the last row its end is repeated */
   gint32 *position_ids;         /* packed, may be NULL: [slots] */

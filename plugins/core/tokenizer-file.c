@@ -12,33 +12,43 @@
 /* ids from 0 on: what signed 32 bits have */
 #define MAX_VOCABULARY 0x7fffffff
 
+/* What `units` may be. */
+enum
+{
+  LETTERS,
+  OVERLAPPING,
+  SPLIT,
+  BYTES,
+  ONE_HOT
+};
+
 typedef struct
 {
   const gchar *name;
   GKeyFile *file;
   SeqTokenizer *tokenizer;
-  gboolean bytes;               /* units=bytes */
+  guint kind;                   /* what `units` is */
   guint8 map[256];              /* case, then `replace` */
 } Reader;
 
 /* Which units a key goes with. */
-typedef enum
-{
-  FOR_ALL,
-  FOR_LETTERS,                  /* not bytes, which have ids already */
-  FOR_KMERS,
-  FOR_SPLIT
-} Use;
+#define FOR_SPLIT (1 << SPLIT)
+#define FOR_ONE_HOT (1 << ONE_HOT)
+#define FOR_KMERS (1 << OVERLAPPING | FOR_SPLIT)
+#define FOR_LETTER_IDS (1 << LETTERS | FOR_KMERS)       /* bytes have ids already */
+#define FOR_LETTERS (FOR_LETTER_IDS | FOR_ONE_HOT)
+#define FOR_IDS (FOR_LETTER_IDS | 1 << BYTES)
+#define FOR_ALL (FOR_IDS | FOR_ONE_HOT)
 
 static const struct
 {
   const gchar *key;
-  Use use;
+  guint use;
 } keys[] = {
-  {"units", FOR_ALL}, {"vocabulary-size", FOR_ALL}, {"pad", FOR_ALL}, {"unknown", FOR_ALL},
-  {"prefix", FOR_ALL}, {"suffix", FOR_ALL}, {"pad-side", FOR_ALL},
+  {"units", FOR_ALL}, {"vocabulary-size", FOR_IDS}, {"pad", FOR_IDS}, {"unknown", FOR_IDS},
+  {"prefix", FOR_IDS}, {"suffix", FOR_IDS}, {"pad-side", FOR_ALL}, {"truncate", FOR_ALL},
   {"case", FOR_ALL}, {"replace", FOR_ALL}, {"drop", FOR_ALL},
-  {"letters", FOR_LETTERS}, {"first-letter", FOR_LETTERS},
+  {"letters", FOR_LETTERS}, {"first-letter", FOR_LETTER_IDS}, {"zeros", FOR_ONE_HOT},
   {"k", FOR_KMERS}, {"kmer-letters", FOR_KMERS}, {"first-kmer", FOR_KMERS},
   {"break-letters", FOR_SPLIT}, {"remainder", FOR_SPLIT}
 };
@@ -190,16 +200,10 @@ check_names (const Reader *reader, GError **error)
 static gboolean
 check_uses (const Reader *reader, GError **error)
 {
-  SeqUnits units = reader->tokenizer->units;
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (keys); i++) {
-    Use use = keys[i].use;
-    gboolean used = use == FOR_ALL || (use == FOR_LETTERS && !reader->bytes)
-        || (use == FOR_KMERS && units != SEQ_UNITS_LETTERS)
-        || (use == FOR_SPLIT && units == SEQ_UNITS_SPLIT);
-
-    if (!used && has_key (reader, keys[i].key))
+    if ((keys[i].use & 1 << reader->kind) == 0 && has_key (reader, keys[i].key))
       return fail (reader, error, keys[i].key, "does not go with these units");
   }
   return TRUE;
@@ -208,39 +212,46 @@ check_uses (const Reader *reader, GError **error)
 static gboolean
 read_units (Reader *reader, GError **error)
 {
-  static const gchar *const words[] = { "letters", "overlapping", "split", "bytes", NULL };
-  static const SeqUnits units[] = {
-    SEQ_UNITS_LETTERS, SEQ_UNITS_OVERLAPPING, SEQ_UNITS_SPLIT, SEQ_UNITS_LETTERS
+  static const gchar *const words[] = {
+    [LETTERS] = "letters",[OVERLAPPING] = "overlapping",[SPLIT] = "split",[BYTES] = "bytes",
+    [ONE_HOT] = "one-hot", NULL
   };
-  guint word = 0;
 
-  if (!require (reader, "units", error) || !read_word (reader, "units", words, &word, error))
+  if (!require (reader, "units", error)
+      || !read_word (reader, "units", words, &reader->kind, error))
     return FALSE;
-  reader->tokenizer->units = units[word];
-  reader->bytes = word == 3;
+  reader->tokenizer->units = reader->kind == OVERLAPPING ? SEQ_UNITS_OVERLAPPING
+      : reader->kind == SPLIT ? SEQ_UNITS_SPLIT : SEQ_UNITS_LETTERS;
   return check_uses (reader, error);
+}
+
+/* *left stays where `key` is not there. */
+static gboolean
+read_side (const Reader *reader, const gchar *key, gboolean *left, GError **error)
+{
+  static const gchar *const sides[] = { "right", "left", NULL };
+  guint side = *left;
+
+  if (!read_word (reader, key, sides, &side, error))
+    return FALSE;
+  *left = side;
+  return TRUE;
 }
 
 static gboolean
 read_specials (const Reader *reader, GError **error)
 {
-  static const gchar *const sides[] = { "right", "left", NULL };
   SeqTokenizer *t = reader->tokenizer;
-  guint pad_left = 0;
   guint32 last;
 
   if (!require (reader, "vocabulary-size", error) || !require (reader, "pad", error)
       || !read_number (reader, "vocabulary-size", 1, MAX_VOCABULARY, &t->vocab_size, error))
     return FALSE;
   last = t->vocab_size - 1;
-  if (!read_number (reader, "pad", 0, last, &t->pad, error)
-      || !read_number (reader, "unknown", 0, last, &t->unk, error)
-      || !read_number (reader, "prefix", 0, last, &t->prefix, error)
-      || !read_number (reader, "suffix", 0, last, &t->suffix, error)
-      || !read_word (reader, "pad-side", sides, &pad_left, error))
-    return FALSE;
-  t->pad_left = pad_left;
-  return TRUE;
+  return read_number (reader, "pad", 0, last, &t->pad, error)
+      && read_number (reader, "unknown", 0, last, &t->unk, error)
+      && read_number (reader, "prefix", 0, last, &t->prefix, error)
+      && read_number (reader, "suffix", 0, last, &t->suffix, error);
 }
 
 /* `n` ids from that of `key` on. */
@@ -254,6 +265,37 @@ read_first (const Reader *reader, const gchar *key, guint32 n, guint32 *first, G
   return require (reader, key, error) && read_number (reader, key, 0, size - n, first, error);
 }
 
+/* The ids of one-hot letters are their channels, and behind them stand two for what has none: what
+ * is known to be zeros, padding too, and what is unknown. */
+static gboolean
+read_channels (const Reader *reader, GError **error)
+{
+  SeqTokenizer *t = reader->tokenizer;
+  gchar *letters = read_set (reader, "letters", error);
+  gchar *zeros = letters != NULL ? read_set (reader, "zeros", error) : NULL;
+  gboolean ok = zeros != NULL;
+  guint32 i, n;
+
+  if (ok && *letters == '\0')
+    ok = fail (reader, error, "letters", "is missing");
+  if (ok) {
+    n = (guint32) strlen (letters);
+    for (i = 0; i < n; i++)
+      t->ids[(guint8) letters[i]] = i;
+    t->n_channels = t->pad = n;
+    t->unk = n + 1;
+    t->vocab_size = n + 2;
+    for (i = 0; ok && zeros[i] != '\0'; i++) {
+      ok = t->ids[(guint8) zeros[i]] == SEQ_TOKENIZER_NO_ID
+          || fail (reader, error, "zeros", "%c has a channel", zeros[i]);
+      t->ids[(guint8) zeros[i]] = t->pad;
+    }
+  }
+  g_free (zeros);
+  g_free (letters);
+  return ok;
+}
+
 static gboolean
 read_ids (const Reader *reader, GError **error)
 {
@@ -261,7 +303,7 @@ read_ids (const Reader *reader, GError **error)
   gchar *letters;
   gboolean ok = TRUE;
 
-  if (reader->bytes) {
+  if (reader->kind == BYTES) {
     if (reader->tokenizer->vocab_size < 256)
       return fail (reader, error, "vocabulary-size", "bytes have 256 ids");
     for (i = 0; i < 256; i++)
@@ -410,7 +452,10 @@ seq_tokenizer_parse_file (SeqTokenizer *tokenizer, const gchar *text, gsize len,
     fail (&reader, error, NULL, "%s", syntax != NULL ? syntax->message : "it is empty");
   g_clear_error (&syntax);
   ok = ok && check_names (&reader, error) && read_units (&reader, error)
-      && read_specials (&reader, error) && read_ids (&reader, error)
+      && (reader.kind == ONE_HOT ? read_channels (&reader, error)
+      : read_specials (&reader, error) && read_ids (&reader, error))
+      && read_side (&reader, "pad-side", &tokenizer->pad_left, error)
+      && read_side (&reader, "truncate", &tokenizer->truncate_left, error)
       && read_kmers (&reader, error) && check_unknown (&reader, error)
       && read_map (&reader, error) && apply_map (&reader, error);
   g_key_file_unref (reader.file);

@@ -459,11 +459,22 @@ read_added_tokens (Reader *reader, JsonArray *array)
   return ok;
 }
 
+/* Right where the file says nothing. */
+static gboolean
+read_direction (Reader *reader, JsonObject *object, const gchar *part, gboolean *left)
+{
+  const gchar *direction = member_string (object, "direction");
+
+  *left = g_strcmp0 (direction, "Left") == 0;
+  return *left || member (object, "direction") == NULL || g_strcmp0 (direction, "Right") == 0
+      || fail (reader, "%s: the direction is neither Left nor Right", part);
+}
+
 static gboolean
 read_padding (Reader *reader, JsonObject *padding)
 {
-  if (padding != NULL && g_strcmp0 (member_string (padding, "direction"), "Left") == 0)
-    return refuse (reader, "padding direction", "Left");
+  if (!read_direction (reader, padding, "padding", &reader->tokenizer->pad_left))
+    return FALSE;
   if (padding != NULL && !read_id (reader, member (padding, "pad_id"), "the padding",
           &reader->tokenizer->pad))
     return FALSE;
@@ -547,6 +558,8 @@ read_root (Reader *reader, JsonNode *node)
       && read_model (reader, member (root, "model"))
       && read_added_tokens (reader, member_array (root, "added_tokens"))
       && read_padding (reader, member_object (root, "padding"))
+      && read_direction (reader, member_object (root, "truncation"), "truncation",
+      &reader->tokenizer->truncate_left)
       && read_post_processor (reader, member (root, "post_processor"));
 }
 

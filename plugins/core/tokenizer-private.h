@@ -42,7 +42,8 @@ struct _SeqTokenizer
   guint8 dropped[256];          /* 1 = the letter is passed over as if it were not there */
   guint8 breaks[256];           /* SEQ_UNITS_SPLIT: 1 = a k-mer never reaches over this letter */
   SeqRemainder remainder;
-  gboolean pad_left;
+  gboolean pad_left, truncate_left;
+  guint n_channels;             /* one-hot, which are letters too, whose ids are channels; else 0 */
   SeqTokenizerModel *model;     /* SEQ_UNITS_MODEL only, else NULL */
 
   /* derived from those */
@@ -54,6 +55,7 @@ struct _SeqTokenizer
   guint8 kmer_codes[256];       /* as `codes`, but none for letters that are dropped or break */
   guint8 bytes[256];            /* id of each letter, `marker` = unknown */
   guint8 marker;                /* no letter has this id */
+  gfloat *rows;                 /* one-hot: the vector of each id */
 };
 
 /* A preset: the text of a file that seq_tokenizer_parse_file() reads. */

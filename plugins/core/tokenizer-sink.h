@@ -26,13 +26,17 @@ typedef struct
   guint32 ids[SEQ_SINK_BLOCK];  /* not yet written */
 } SeqSink;
 
+/* Writes `n` tokens, SEQ_SINK_BLOCK at most: ids, or the vectors that belong to them. */
+void seq_tokenizer_convert (const SeqTokenizer *tokenizer, SeqDtype dtype, void *out,
+    const guint32 *ids, gsize n);
+
 static inline void
 seq_sink_flush (SeqSink *sink)
 {
   if (sink->n_ids == 0)
     return;
-  seq_dtype_convert (sink->dtype, sink->out, sink->ids, sink->n_ids);
-  sink->out += sink->n_ids * seq_dtype_size (sink->dtype);
+  seq_tokenizer_convert (sink->tokenizer, sink->dtype, sink->out, sink->ids, sink->n_ids);
+  sink->out += sink->n_ids * seq_tokenizer_get_token_size (sink->tokenizer, sink->dtype);
   sink->n_ids = 0;
 }
 

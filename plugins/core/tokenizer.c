@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "one-hot.h"
 #include "tokenizer-sink.h"
 
 #include <string.h>
@@ -83,23 +84,47 @@ seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 *resid
   return sink.position;
 }
 
+/* Tokens whose ids are bytes. */
+static void
+widen (const SeqTokenizer *tokenizer, SeqDtype dtype, void *out, const guint8 *ids, gsize n)
+{
+  if (tokenizer->n_channels > 0)
+    seq_one_hot_write (tokenizer->rows, tokenizer->n_channels, ids, n, out);
+  else
+    seq_dtype_widen (dtype, out, ids, n);
+}
+
+void
+seq_tokenizer_convert (const SeqTokenizer *tokenizer, SeqDtype dtype, void *out,
+    const guint32 *ids, gsize n)
+{
+  guint8 narrow[SEQ_SINK_BLOCK];
+
+  if (tokenizer->n_channels == 0) {
+    seq_dtype_convert (dtype, out, ids, n);
+    return;
+  }
+  seq_dtype_convert (SEQ_DTYPE_UINT8, narrow, ids, n);
+  widen (tokenizer, dtype, out, narrow, n);
+}
+
 /* n letters with small ids. Returns: how many of them are unknown. */
 static guint64
 encode_narrow (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, SeqDtype dtype,
     guint8 *out)
 {
+  gsize size = seq_tokenizer_get_token_size (tokenizer, dtype), len;
   guint8 block[BLOCK];
   guint64 unknown = 0;
-  gsize len;
 
-  if (dtype == SEQ_DTYPE_UINT8) {
+  if (size == 1) {
     unknown = seq_tokenizer_map_bytes (tokenizer->bytes, tokenizer->marker, residues, n, out);
   } else {
-    for (; n > 0; n -= len, residues += len, out += len * seq_dtype_size (dtype)) {
+    for (; n > 0; n -= len, residues += len, out += len * size) {
       len = MIN (n, BLOCK);
       unknown += seq_tokenizer_map_bytes (tokenizer->bytes, tokenizer->marker, residues, len,
           block);
-      seq_dtype_widen (dtype, out, block, len);
+      widen (tokenizer, dtype, out, block, len);
     }
   }
   return tokenizer->all_known ? 0 : unknown;
@@ -203,7 +228,7 @@ encode_direct (SeqSink *sink, gsize n)
   sink->unknown = (tokenizer->units == SEQ_UNITS_OVERLAPPING ? encode_kmers
       : tokenizer->narrow ? encode_narrow : encode_wide) (tokenizer, sink->residues + start, len,
       sink->dtype, sink->out);
-  sink->out += len * seq_dtype_size (sink->dtype);
+  sink->out += len * seq_tokenizer_get_token_size (tokenizer, sink->dtype);
   if (sink->unknown > 0) {
     while (!seq_tokenizer_is_unknown_residue (tokenizer, sink->residues[start]))
       start++;
@@ -241,7 +266,16 @@ seq_tokenizer_encode (const SeqTokenizer *tokenizer, const guint8 *residues, gsi
     *unknown += sink.unknown;
   if (unknown_position != NULL)
     *unknown_position = sink.unknown_position;
-  return (gsize) (end - (guint8 *) out) / seq_dtype_size (dtype);
+  return (gsize) (end - (guint8 *) out) / seq_tokenizer_get_token_size (tokenizer, dtype);
+}
+
+void
+seq_tokenizer_pad (const SeqTokenizer *tokenizer, SeqDtype dtype, void *out, gsize n)
+{
+  if (tokenizer->n_channels == 0)
+    seq_dtype_fill (dtype, out, n, tokenizer->pad);
+  else if (n > 0)
+    memset (out, 0, n * seq_tokenizer_get_token_size (tokenizer, dtype));
 }
 
 static guint32
@@ -310,6 +344,8 @@ derive (SeqTokenizer *tokenizer)
       && (tokenizer->all_known || tokenizer->unknown == SEQ_UNKNOWN_TOKEN
           || tokenizer->unknown == SEQ_UNKNOWN_ERROR);
   derive_bytes (tokenizer);
+  if (tokenizer->n_channels > 0)
+    tokenizer->rows = seq_one_hot_rows (tokenizer->vocab_size, tokenizer->n_channels);
 }
 
 /* Whether some residue that is not dropped has no id of its own. */
@@ -370,12 +406,26 @@ tokenizer_clear (gpointer data)
   SeqTokenizer *tokenizer = data;
 
   g_clear_pointer (&tokenizer->model, seq_tokenizer_model_free);
+  g_clear_pointer (&tokenizer->rows, g_free);
 }
 
 void
 seq_tokenizer_unref (SeqTokenizer *tokenizer)
 {
   g_atomic_rc_box_release_full (tokenizer, tokenizer_clear);
+}
+
+guint
+seq_tokenizer_get_n_channels (const SeqTokenizer *tokenizer)
+{
+  return tokenizer->n_channels;
+}
+
+gsize
+seq_tokenizer_get_token_size (const SeqTokenizer *tokenizer, SeqDtype dtype)
+{
+  return tokenizer->n_channels > 0 ? tokenizer->n_channels * sizeof (gfloat)
+      : seq_dtype_size (dtype);
 }
 
 guint
@@ -412,6 +462,12 @@ gboolean
 seq_tokenizer_pads_left (const SeqTokenizer *tokenizer)
 {
   return tokenizer->pad_left;
+}
+
+gboolean
+seq_tokenizer_truncates_left (const SeqTokenizer *tokenizer)
+{
+  return tokenizer->truncate_left;
 }
 
 guint

@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-/* Turns residues into the token ids of a model.
+/* Turns residues into the token ids of a model, or into vectors where it takes those.
  *
  * A tokenizer sees a sequence as units: single letters, or k-mers. Every unit that the vocabulary
  * has becomes one body token. What happens to the others, the unknown units, is chosen when the
@@ -15,7 +15,12 @@ G_BEGIN_DECLS
  * each one token or none.
  *
  * Nothing is folded but where a model's own tokenizer does so: most read their vocabularies to the
- * letter, so a lower-case residue is unknown to all presets but `caduceus`, `bytes` and `evo`.
+ * letter, so a lower-case residue is unknown to all presets but `caduceus`, `bytes`, `evo` and
+ * `enformer`.
+ *
+ * A one-hot tokenizer (`enformer`) writes a vector of float32 for each letter, as many values as it
+ * has channels, with a one in that of the letter. A letter that is unknown, and padding, are zeros.
+ * It has neither ids nor prefix nor suffix: what the functions below say of ids is of no use then.
  *
  * A tokenizer never changes once it is made. All functions may be called from any number of threads
  * at the same time. */
@@ -50,15 +55,19 @@ typedef enum
  * [tokenizer]. Ids are numbers from 0 to one less than `vocabulary-size` (1 to 2^31 - 1), letters
  * printable ASCII.
  *   units            letters | overlapping (a k-mer at every letter) | split (k-mers side by side)
- *                    | bytes (every byte is its own id). Required, as the two that follow
+ *                    | bytes (every byte is its own id) | one-hot (vectors, which have no ids).
+ *                    Required, as the two that follow but for one-hot
  *   vocabulary-size  number of ids
  *   pad              id of the padding
  *   unknown, prefix, suffix   their ids; no key = the vocabulary has none
  *   pad-side         left | right (default): where padding stands
+ *   truncate         left | right (default): at which end a record that is too long is cut
  *   case             keep (default) | upper | lower: what letters are read as, ASCII only
  *   replace          pairs of letters: after `case`, the first of each is read as the second
  *   drop             letters that are passed over, after `case` and `replace`
- *   letters, first-letter     single letters in the order of their ids, and the id of the first
+ *   letters, first-letter     single letters in the order of their ids, and the id of the first;
+ *                    one-hot: of their channels (required)
+ *   zeros            one-hot: letters that are known, but zeros in all channels
  *   k, kmer-letters, first-kmer   k-mers: 1 to 15 letters out of four, in the order of their ids
  *                    (the last letter runs fastest), and the id of the first k-mer
  *   break-letters    split: letters that end a piece and are tokens of their own; a k-mer that has
@@ -79,10 +88,10 @@ typedef enum
  * post-processor null, ByteLevel, TemplateProcessing, BertProcessing with one token before and after;
  * anything else is refused by name. Residues are bytes: one that is not ASCII is unknown but with
  * ByteLevel. Special tokens are never found in residues. Padding is the file's own, or its special
- * token <pad> or [PAD]; `truncation` and `decoder` are not read. Where fuse_unk is set,
- * SEQ_UNKNOWN_TOKEN means SEQ_UNKNOWN_PER_RUN. A run of unknown units ends with its word. Every call
- * reads a BPE word to its end, whatever window is wanted: O(n log n) and 40 bytes a letter of the
- * longest word.
+ * token <pad> or [PAD]. Of `padding` the id and the direction are read, of `truncation` the
+ * direction alone, `decoder` not at all. Where fuse_unk is set, SEQ_UNKNOWN_TOKEN means
+ * SEQ_UNKNOWN_PER_RUN. A run of unknown units ends with its word. Every call reads a BPE word to
+ * its end, whatever window is wanted: O(n log n) and 40 bytes a letter of the longest word.
  * Returns: a new tokenizer, or NULL with `error` set. */
 SeqTokenizer *seq_tokenizer_new (const gchar *name_or_path, SeqUnknown unknown, GError **error);
 SeqTokenizer *seq_tokenizer_ref (SeqTokenizer *tokenizer);
@@ -92,6 +101,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SeqTokenizer, seq_tokenizer_unref)
 /* The names of the presets, NULL-terminated, static. */
 const gchar *const *seq_tokenizer_list_presets (void);
 
+/* Values that a token is: 0 = one, its id; else the channels of a one-hot tokenizer. */
+guint seq_tokenizer_get_n_channels (const SeqTokenizer *tokenizer);
+/* Bytes of a token that is written as `dtype`: of its id, or of its vector, whatever `dtype` is. */
+gsize seq_tokenizer_get_token_size (const SeqTokenizer *tokenizer, SeqDtype dtype);
 /* Number of ids of the model's vocabulary, from 0. */
 guint seq_tokenizer_get_vocab_size (const SeqTokenizer *tokenizer);
 guint seq_tokenizer_get_pad_id (const SeqTokenizer *tokenizer);
@@ -102,6 +115,10 @@ guint seq_tokenizer_get_n_suffix (const SeqTokenizer *tokenizer);
 /* Whether padding stands before the tokens of a row instead of behind them, as the model's own
  * tokenizer does it. */
 gboolean seq_tokenizer_pads_left (const SeqTokenizer *tokenizer);
+/* Whether the model's own tokenizer cuts the head off a record that is too long, not the tail. What
+ * is cut are tokens, not residues: the last `m` of `n` body tokens start at the residue that
+ * seq_tokenizer_token_position() says for n - m, and are encoded from there as in the whole. */
+gboolean seq_tokenizer_truncates_left (const SeqTokenizer *tokenizer);
 /* The largest id that may be written, padding included: what a type has to hold
  * (seq_dtype_fits()). */
 guint seq_tokenizer_get_max_id (const SeqTokenizer *tokenizer);
@@ -120,8 +137,8 @@ gsize seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 
     gsize first);
 
 /* Writes prefix, body tokens `first` to `first` + `max_body` - 1 (as far as there are any; G_MAXSIZE
- * = all) and suffix to `out` as `dtype`. `out` has room for them and is aligned to the size of a
- * value; the ids have to fit `dtype`.
+ * = all) and suffix to `out` as `dtype`, which the ids have to fit, or as vectors, whatever `dtype`
+ * is. `out` has room for them and is aligned to the size of a value.
  * `unknown` (may be NULL): the number of unknown units that those tokens stand for is added to it.
  * Units that are left out count with the token before them, at the start with token 0, so the
  * numbers of adjoining windows add up.
@@ -132,5 +149,8 @@ gsize seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 
 gsize seq_tokenizer_encode (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
     gsize first, gsize max_body, SeqDtype dtype, void *out, guint64 *unknown,
     gssize *unknown_position);
+
+/* Writes `n` tokens of padding to `out`. */
+void seq_tokenizer_pad (const SeqTokenizer *tokenizer, SeqDtype dtype, void *out, gsize n);
 
 G_END_DECLS

@@ -275,7 +275,7 @@ gst_seq_batch_get_n_tensors (GstBuffer * batch)
  * @batch: a batch
  * @index: which tensor
  *
- * Returns: (transfer none) (nullable): `input_ids`, `attention_mask`, `cu_seqlens` or
+ * Returns: (transfer none) (nullable): `input_ids` or `inputs`, `attention_mask`, `cu_seqlens` or
  *     `position_ids`; %NULL if there is no such tensor
  */
 const gchar *

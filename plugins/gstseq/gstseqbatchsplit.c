@@ -25,39 +25,69 @@ typedef struct
   guint rows;
 } Part;
 
+/* Bytes of what stands at a place of the @outer outermost dimensions: a value, or the vector that
+ * the other dimensions make; 0 if there can be none */
+static gsize
+tensor_token_size (const GstSeqTensorInfo * info, guint outer)
+{
+  gsize size = gst_seq_tensor_type_size (info->type);
+
+  if (info->rank < outer || info->rank > GST_SEQ_TENSOR_MAX_RANK)
+    return 0;
+  for (guint d = outer; d < info->rank; d++)
+    if (!g_size_checked_mul (&size, size, info->dims[d]))
+      return 0;
+  return size;
+}
+
+static gboolean
+padded_tensor_part (const Piece * piece, GstSeqTensorInfo * info, Part * part)
+{
+  gsize token = tensor_token_size (info, 2), stride, skip;
+  guint32 length = piece->row_length > 0 ? piece->row_length : info->dims[1];
+
+  if (token == 0 || length == 0 || length > info->dims[1] || piece->n > info->dims[0] ||
+      piece->first > info->dims[0] - piece->n)
+    return FALSE;
+  if (!g_size_checked_mul (&stride, token, info->dims[1]) ||
+      !g_size_checked_mul (&skip, stride, piece->first))
+    return FALSE;
+  *part = (Part) { skip, stride, length * token, piece->n };
+  if (piece->meta->pads_left && !g_size_checked_add (&part->skip, skip, stride - part->take))
+    return FALSE;
+  info->dims[0] = piece->n;
+  info->dims[1] = length;
+  return TRUE;
+}
+
+static gboolean
+packed_tensor_part (const Piece * piece, GstSeqTensorInfo * info, Part * part)
+{
+  gboolean is_cu = g_str_equal (info->name, "cu_seqlens");
+  guint64 first = is_cu ? piece->first : piece->first_token;
+  guint64 n = is_cu ? (guint64) piece->n + 1 : piece->n_tokens;
+  gsize token = tensor_token_size (info, 1), skip, take;
+
+  /* a tensor without elements can't be described, so a piece without tokens can't be made */
+  if (token == 0 || n == 0 || n > info->dims[0] || first > info->dims[0] - n ||
+      (is_cu && token != sizeof (gint32)))
+    return FALSE;
+  if (!g_size_checked_mul (&skip, token, first) || !g_size_checked_mul (&take, token, n))
+    return FALSE;
+  *part = (Part) { skip, take, take, 1 };
+  info->dims[0] = n;
+  return TRUE;
+}
+
 /* FALSE if the piece can't be made of the tensor; else @info becomes the piece's tensor */
 static gboolean
 piece_tensor_part (const Piece * piece, GstSeqTensorInfo * info, Part * part)
 {
-  gsize element = gst_seq_tensor_type_size (info->type);
-  guint64 first = piece->first_token, n = piece->n_tokens;
-  guint32 length;
-
   /* without a header the caps tell the one shape of all batches */
   if (info->offset != GST_SEQ_TENSOR_HEADER_SIZE)
     return FALSE;
-  if (piece->meta->layout == GST_SEQ_LAYOUT_PADDED) {
-    length = piece->row_length > 0 ? piece->row_length : info->dims[1];
-    if (info->rank != 2 || length > info->dims[1] || piece->first + piece->n > info->dims[0])
-      return FALSE;
-    *part = (Part) { piece->first * info->dims[1] * element, info->dims[1] * element,
-        length * element, piece->n };
-    if (piece->meta->pads_left)
-      part->skip += part->stride - part->take;
-    info->dims[0] = piece->n;
-    info->dims[1] = length;
-    return length > 0;
-  }
-  if (g_str_equal (info->name, "cu_seqlens")) {
-    first = piece->first;
-    n = piece->n + 1;
-  }
-  /* a tensor without elements can't be described, so a piece without tokens can't be made */
-  if (info->rank != 1 || n == 0 || first + n > info->dims[0])
-    return FALSE;
-  *part = (Part) { first * element, n * element, n * element, 1 };
-  info->dims[0] = n;
-  return TRUE;
+  return piece->meta->layout == GST_SEQ_LAYOUT_PADDED ? padded_tensor_part (piece, info, part) :
+      packed_tensor_part (piece, info, part);
 }
 
 /* Memory of the same kind as @whole, which has @size bytes at least: where the caps say that buffers

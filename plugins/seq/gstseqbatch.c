@@ -5,7 +5,8 @@
  * @title: seqbatch
  *
  * Turns blocks of records into batches of token ids, padded or packed, as NNStreamer tensors
- * (`other/tensors`) with a #GstSeqBatchMeta that says which record is where.
+ * (`other/tensors`) with a #GstSeqBatchMeta that says which record is where. With a one-hot
+ * tokenizer tokens are vectors of float32; lengths and limits count them, not their values.
  *
  * The batches follow from the records and the properties alone: not from the number of workers,
  * nor from how the records came in blocks.
@@ -67,6 +68,7 @@ struct _GstSeqBatch
   GstSeqBatchSettings active;   /* as they were then, but for limits; without tokenizer */
   SeqTokenizer *tokenizer;
   guint32 max_length, max_body, stride, specials;
+  gboolean truncate_left;
   gboolean failed;              /* after an error nothing comes out, until a flush */
   SeqBatchPlan *plan;
   guint rows_since_push;
@@ -121,8 +123,8 @@ negotiate (GstSeqBatch * self)
   GstSeqBatchShape fixed;
   gboolean can_be_fixed;
 
-  gst_seq_batch_settings_get_shape (&self->active, TRUE, &self->shape);
-  can_be_fixed = gst_seq_batch_settings_get_shape (&self->active, FALSE, &fixed);
+  gst_seq_batch_settings_get_shape (&self->active, self->tokenizer, TRUE, &self->shape);
+  can_be_fixed = gst_seq_batch_settings_get_shape (&self->active, self->tokenizer, FALSE, &fixed);
   mine = gst_seq_batch_shape_caps (&self->shape);
   if (can_be_fixed)
     gst_caps_append (mine, gst_seq_batch_shape_caps (&fixed));
@@ -421,19 +423,31 @@ add_windows (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize 
   return ret;
 }
 
+/* Its first max_body tokens, or its last ones. */
 static GstFlowReturn
-add_overlong (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize body)
+add_truncated (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize body)
 {
   const GstSeqRecord *record = &block->source.records[index];
   SeqBatchRow row = {.block = block,.record = index,.tokens = self->max_length,
     .flags = GST_SEQ_BATCH_RECORD_TRUNCATED
   };
+
+  if (self->truncate_left)
+    row.start = seq_tokenizer_token_position (self->tokenizer, block->source.data + record->seq,
+        record->seq_len, body - self->max_body);
+  return add_row (self, block, &row);
+}
+
+static GstFlowReturn
+add_overlong (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize body)
+{
+  const GstSeqRecord *record = &block->source.records[index];
   g_autofree gchar *name = NULL;
   GstFlowReturn ret;
 
   switch (self->active.overlong) {
     case GST_SEQ_OVERLONG_TRUNCATE:
-      return add_row (self, block, &row);
+      return add_truncated (self, block, index, body);
     case GST_SEQ_OVERLONG_WINDOW:
       return add_windows (self, block, index, body);
     case GST_SEQ_OVERLONG_SKIP:
@@ -656,6 +670,7 @@ start (GstSeqBatch * self)
       self->active.overlong = GST_SEQ_OVERLONG_ERROR;
     }
     self->max_body = self->max_length - self->specials;
+    self->truncate_left = gst_seq_batch_settings_truncate_left (settings, self->tokenizer);
     self->stride = settings->stride > 0 ? settings->stride : self->max_body;
     self->n_workers = gst_seq_workers (settings->num_gpus, 0, settings->workers);
     gst_seq_batch_settings_get_limits (settings, &limits);

@@ -69,23 +69,38 @@ dtype_to_tensor_type (SeqDtype dtype)
   return GST_SEQ_TENSOR_INT64;
 }
 
+/* The tensor of the tokens: ids, or vectors, which have a dimension of their own. */
+static GstSeqTensorInfo
+describe_tokens (const GstSeqBatchShape * shape, guint32 rows, guint32 length, gsize offset)
+{
+  GstSeqTensorInfo info = { "input_ids", dtype_to_tensor_type (shape->dtype), 0, { 0 }, offset };
+
+  if (!shape->packed)
+    info.dims[info.rank++] = rows;
+  info.dims[info.rank++] = length;
+  if (shape->channels > 0) {
+    info.name = "inputs";
+    info.type = GST_SEQ_TENSOR_FLOAT32;
+    info.dims[info.rank++] = shape->channels;
+  }
+  return info;
+}
+
 /* The tensors of a batch of `rows` rows; `length` is L of a padded one, T of a packed one. */
 static guint
 describe_tensors (const GstSeqBatchShape * shape, guint32 rows, guint32 length,
     GstSeqTensorInfo * tensors)
 {
   gsize offset = shape->flexible ? GST_SEQ_TENSOR_HEADER_SIZE : 0;
-  GstSeqTensorType ids = dtype_to_tensor_type (shape->dtype);
   guint n = 0;
 
+  tensors[n++] = describe_tokens (shape, rows, length, offset);
   if (!shape->packed) {
-    tensors[n++] = (GstSeqTensorInfo) { "input_ids", ids, 2, { rows, length }, offset };
     if (shape->mask)
       tensors[n++] = (GstSeqTensorInfo) { "attention_mask", GST_SEQ_TENSOR_UINT8, 2,
         { rows, length }, offset };
     return n;
   }
-  tensors[n++] = (GstSeqTensorInfo) { "input_ids", ids, 1, { length }, offset };
   tensors[n++] = (GstSeqTensorInfo) { "cu_seqlens", GST_SEQ_TENSOR_INT32, 1, { rows + 1 }, offset };
   if (shape->positions)
     tensors[n++] = (GstSeqTensorInfo) { "position_ids", GST_SEQ_TENSOR_INT32, 1, { length },
@@ -363,6 +378,7 @@ aim (GstSeqBatchJob * job, const SeqTokenizer * tokenizer, guint32 max_body, gui
   t->tokenizer = tokenizer;
   t->dtype = job->shape.dtype;
   t->packed = job->shape.packed;
+  t->pads_left = job->shape.pads_left;
   t->max_body = max_body;
   t->n_rows = rows;
   t->input_ids = data[0];
@@ -525,7 +541,7 @@ gst_seq_batch_job_finish (GstSeqBatchJob * job)
   meta->longest = job->longest;
   meta->row_multiple = job->shape.row_multiple;
   meta->row_minimum = job->shape.row_minimum;
-  meta->pads_left = seq_tokenizer_pads_left (job->target.tokenizer) && !job->shape.packed;
+  meta->pads_left = job->shape.pads_left;
   meta->n_tensors = job->n_tensors;
   memcpy (meta->tensors, job->tensors, sizeof meta->tensors);
   GST_BUFFER_OFFSET (buffer) = job->number;

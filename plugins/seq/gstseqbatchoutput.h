@@ -28,11 +28,13 @@ typedef struct
 GstSeqBatchBlock *gst_seq_batch_block_new (GstBuffer * buffer, GError ** error);
 void gst_seq_batch_block_release (GstSeqBatchBlock * block);
 
-/* Shape of the tensors. Fixed rows and slots make every batch of the stream alike. */
+/* Type and shape of the tensors. Fixed rows and slots make every batch of the stream alike. */
 typedef struct
 {
   gboolean packed;
-  SeqDtype dtype;
+  gboolean pads_left;           /* padded: padding stands before the tokens of a row */
+  SeqDtype dtype;               /* of ids */
+  guint channels;               /* of a one-hot tokenizer: tokens are float32 vectors; 0 = ids */
   gboolean mask;                /* padded: attention_mask */
   gboolean positions;           /* packed: position_ids */
   gboolean flexible;            /* a header in front of every tensor */

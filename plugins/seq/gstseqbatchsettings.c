@@ -50,8 +50,10 @@ layout_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {GST_SEQ_LAYOUT_PADDED, "input_ids [B][L], rows filled up with the pad id", "padded"},
-    {GST_SEQ_LAYOUT_PACKED, "input_ids [T] without padding, and cu_seqlens", "packed"},
+    {GST_SEQ_LAYOUT_PADDED, "input_ids [B][L], or inputs [B][L][channels], rows filled up with "
+          "padding", "padded"},
+    {GST_SEQ_LAYOUT_PACKED, "input_ids [T], or inputs [T][channels], without padding, and "
+          "cu_seqlens", "packed"},
     {0, NULL, NULL}
   };
 
@@ -63,7 +65,8 @@ overlong_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {GST_SEQ_OVERLONG_TRUNCATE, "Cut at the end", "truncate"},
+    {GST_SEQ_OVERLONG_TRUNCATE, "Cut to what is allowed, at the end that 'truncate' says",
+        "truncate"},
     {GST_SEQ_OVERLONG_WINDOW, "Cut into windows, each a row", "window"},
     {GST_SEQ_OVERLONG_SKIP, "Leave the record out", "skip"},
     {GST_SEQ_OVERLONG_ERROR, "An error that names the record", "error"},
@@ -74,14 +77,44 @@ overlong_get_type (void)
 }
 
 static GType
+truncate_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {GST_SEQ_SIDE_AUTO, "As the tokenizer's file says; right where it says nothing", "auto"},
+    {GST_SEQ_SIDE_RIGHT, "The tail is cut off, the first tokens are kept", "right"},
+    {GST_SEQ_SIDE_LEFT, "The head is cut off, the last tokens are kept", "left"},
+    {0, NULL, NULL}
+  };
+
+  return register_enum (&type, "GstSeqBatchTruncate", values);
+}
+
+static GType
+pad_side_get_type (void)
+{
+  static gsize type = 0;
+  static const GEnumValue values[] = {
+    {GST_SEQ_SIDE_AUTO, "As the tokenizer's file says; right where it says nothing", "auto"},
+    {GST_SEQ_SIDE_RIGHT, "Behind the tokens", "right"},
+    {GST_SEQ_SIDE_LEFT, "Before the tokens", "left"},
+    {0, NULL, NULL}
+  };
+
+  return register_enum (&type, "GstSeqBatchPadSide", values);
+}
+
+static GType
 dtype_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {SEQ_DTYPE_UINT8, "8 bits, unsigned: ids below 256", "uint8"},
-    {SEQ_DTYPE_INT16, "16 bits", "int16"},
-    {SEQ_DTYPE_INT32, "32 bits", "int32"},
-    {SEQ_DTYPE_INT64, "64 bits, what PyTorch's embeddings take", "int64"},
+    {GST_SEQ_BATCH_DTYPE_AUTO, "int64; of a one-hot tokenizer float32", "auto"},
+    {GST_SEQ_BATCH_DTYPE_UINT8, "8 bits, unsigned: ids below 256", "uint8"},
+    {GST_SEQ_BATCH_DTYPE_INT16, "16 bits", "int16"},
+    {GST_SEQ_BATCH_DTYPE_INT32, "32 bits", "int32"},
+    {GST_SEQ_BATCH_DTYPE_INT64, "64 bits, what PyTorch's embeddings take", "int64"},
+    {GST_SEQ_BATCH_DTYPE_FLOAT32, "32 bits, floating point: vectors, not ids", "float32"},
     {0, NULL, NULL}
   };
 
@@ -95,8 +128,8 @@ gst_seq_batch_settings_init (GstSeqBatchSettings * settings)
     .tokenizer = g_strdup (DEFAULT_TOKENIZER), .unknown = SEQ_UNKNOWN_TOKEN,
     .batch_size = DEFAULT_BATCH_SIZE, .cost = SEQ_BATCH_COST_PADDED,
     .layout = GST_SEQ_LAYOUT_PADDED, .window = DEFAULT_WINDOW,
-    .overlong = GST_SEQ_OVERLONG_TRUNCATE, .pad_to_multiple = 1, .dtype = SEQ_DTYPE_INT64,
-    .mask = TRUE, .workers = -1, .num_gpus = 1,
+    .overlong = GST_SEQ_OVERLONG_TRUNCATE, .pad_to_multiple = 1,
+    .dtype = GST_SEQ_BATCH_DTYPE_AUTO, .mask = TRUE, .workers = -1, .num_gpus = 1,
   };
 }
 
@@ -135,6 +168,10 @@ install_limits (GObjectClass * klass, GParamFlags ready, GParamFlags playing)
       g_param_spec_enum ("overlong", "Overlong", "What happens to records longer than max-length "
           "(or pad-to, or the max-tokens of a fixed total)", overlong_get_type (),
           GST_SEQ_OVERLONG_TRUNCATE, ready));
+  g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_TRUNCATE,
+      g_param_spec_enum ("truncate", "Truncate", "overlong=truncate: the end at which body tokens "
+          "are cut off; special tokens are kept in any case", truncate_get_type (),
+          GST_SEQ_SIDE_AUTO, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_STRIDE,
       g_param_spec_uint ("stride", "Stride", "overlong=window: tokens from the start of a window to "
           "the start of the next (0 = as many as a window has: no overlap)", 0, G_MAXINT32, 0,
@@ -157,12 +194,17 @@ install_tensors (GObjectClass * klass, GParamFlags ready)
       g_param_spec_uint ("pad-to", "Pad to", "Padded layout: make every row this many tokens; "
           "longer records are overlong (0 = as long as the batch's longest)", 0, G_MAXINT32, 0,
           ready));
+  g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_PAD_SIDE,
+      g_param_spec_enum ("pad-side", "Pad side", "Padded layout: the side of the tokens that the "
+          "padding of a row stands on. (What fixed-total fills up stands behind all records)",
+          pad_side_get_type (), GST_SEQ_SIDE_AUTO, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_FIXED_TOTAL,
       g_param_spec_boolean ("fixed-total", "Fixed total", "Packed layout: fill every batch up to "
-          "max-tokens with the pad id", FALSE, ready));
+          "max-tokens with padding", FALSE, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_DTYPE,
-      g_param_spec_enum ("dtype", "Data type", "Type of input_ids", dtype_get_type (),
-          SEQ_DTYPE_INT64, ready));
+      g_param_spec_enum ("dtype", "Data type", "Type of input_ids, which the ids have to fit. "
+          "One-hot tokenizers make float32, so an integer type is an error with them, and float32 "
+          "with all others", dtype_get_type (), GST_SEQ_BATCH_DTYPE_AUTO, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_MASK,
       g_param_spec_boolean ("mask", "Mask", "Padded layout: add attention_mask, uint8 [B][L], 1 "
           "where a token is", TRUE, ready));
@@ -179,10 +221,11 @@ gst_seq_batch_settings_install (GObjectClass * klass)
 
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_TOKENIZER,
       g_param_spec_string ("tokenizer", "Tokenizer", "A preset (esm2, esmc, protbert, prott5, "
-          "dnabert3 to dnabert6, nt6, nt6-v1, hyenadna, caduceus, evo, bytes) or the path of a "
-          "tokenizer file as the presets are, of a vocab.txt (one token a line, the first is id 0) or "
-          "of a tokenizer.json with a model BPE or WordLevel. hyenadna and caduceus pad on the left",
-          DEFAULT_TOKENIZER, ready));
+          "dnabert3 to dnabert6, nt6, nt6-v1, hyenadna, caduceus, evo, bytes, enformer) or the "
+          "path of a tokenizer file as the presets are, of a vocab.txt (one token a line, the "
+          "first is id 0) or of a tokenizer.json with a model BPE or WordLevel. hyenadna and "
+          "caduceus pad on the left. enformer is one-hot: the tensor is inputs, float32, with a "
+          "channel for each of A, C, G and T", DEFAULT_TOKENIZER, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_UNKNOWN,
       g_param_spec_enum ("unknown", "Unknown", "What becomes of letters (or k-mers) that the "
           "vocabulary does not have; they are counted in stats", unknown_get_type (),
@@ -231,6 +274,9 @@ gst_seq_batch_settings_set (GstSeqBatchSettings * settings, guint prop, const GV
     case GST_SEQ_BATCH_PROP_OVERLONG:
       settings->overlong = g_value_get_enum (value);
       break;
+    case GST_SEQ_BATCH_PROP_TRUNCATE:
+      settings->truncate = g_value_get_enum (value);
+      break;
     case GST_SEQ_BATCH_PROP_STRIDE:
       settings->stride = g_value_get_uint (value);
       break;
@@ -239,6 +285,9 @@ gst_seq_batch_settings_set (GstSeqBatchSettings * settings, guint prop, const GV
       break;
     case GST_SEQ_BATCH_PROP_PAD_TO:
       settings->pad_to = g_value_get_uint (value);
+      break;
+    case GST_SEQ_BATCH_PROP_PAD_SIDE:
+      settings->pad_side = g_value_get_enum (value);
       break;
     case GST_SEQ_BATCH_PROP_FIXED_TOTAL:
       settings->fixed_total = g_value_get_boolean (value);
@@ -298,6 +347,9 @@ gst_seq_batch_settings_get (const GstSeqBatchSettings * settings, guint prop, GV
     case GST_SEQ_BATCH_PROP_OVERLONG:
       g_value_set_enum (value, settings->overlong);
       break;
+    case GST_SEQ_BATCH_PROP_TRUNCATE:
+      g_value_set_enum (value, settings->truncate);
+      break;
     case GST_SEQ_BATCH_PROP_STRIDE:
       g_value_set_uint (value, settings->stride);
       break;
@@ -306,6 +358,9 @@ gst_seq_batch_settings_get (const GstSeqBatchSettings * settings, guint prop, GV
       break;
     case GST_SEQ_BATCH_PROP_PAD_TO:
       g_value_set_uint (value, settings->pad_to);
+      break;
+    case GST_SEQ_BATCH_PROP_PAD_SIDE:
+      g_value_set_enum (value, settings->pad_side);
       break;
     case GST_SEQ_BATCH_PROP_FIXED_TOTAL:
       g_value_set_boolean (value, settings->fixed_total);
@@ -399,15 +454,39 @@ gst_seq_batch_settings_get_max_length (const GstSeqBatchSettings * settings)
 }
 
 gboolean
-gst_seq_batch_settings_get_shape (const GstSeqBatchSettings * settings, gboolean flexible,
-    GstSeqBatchShape * shape)
+gst_seq_batch_settings_truncate_left (const GstSeqBatchSettings * settings,
+    const SeqTokenizer * tokenizer)
+{
+  return settings->truncate == GST_SEQ_SIDE_AUTO ? seq_tokenizer_truncates_left (tokenizer) :
+      settings->truncate == GST_SEQ_SIDE_LEFT;
+}
+
+static SeqDtype
+id_type (const GstSeqBatchSettings * settings)
+{
+  return settings->dtype == GST_SEQ_BATCH_DTYPE_AUTO ? SEQ_DTYPE_INT64 : (SeqDtype) settings->dtype;
+}
+
+static gboolean
+pads_left (const GstSeqBatchSettings * settings, const SeqTokenizer * tokenizer)
+{
+  if (settings->layout != GST_SEQ_LAYOUT_PADDED)
+    return FALSE;
+  return settings->pad_side == GST_SEQ_SIDE_AUTO ? seq_tokenizer_pads_left (tokenizer) :
+      settings->pad_side == GST_SEQ_SIDE_LEFT;
+}
+
+gboolean
+gst_seq_batch_settings_get_shape (const GstSeqBatchSettings * settings,
+    const SeqTokenizer * tokenizer, gboolean flexible, GstSeqBatchShape * shape)
 {
   SeqBatchLimits limits;
 
   gst_seq_batch_settings_get_limits (settings, &limits);
   *shape = (GstSeqBatchShape) {
-    .packed = limits.packed, .dtype = settings->dtype, .mask = settings->mask,
-    .positions = settings->positions, .flexible = flexible,
+    .packed = limits.packed, .pads_left = pads_left (settings, tokenizer),
+    .dtype = id_type (settings), .channels = seq_tokenizer_get_n_channels (tokenizer),
+    .mask = settings->mask, .positions = settings->positions, .flexible = flexible,
     .row_multiple = limits.pad_to_multiple, .row_minimum = limits.pad_to,
   };
   if (gst_seq_batch_settings_has_fixed_total (settings))
@@ -427,6 +506,35 @@ gst_seq_batch_settings_get_shape (const GstSeqBatchSettings * settings, gboolean
           (guint64) settings->batch_size * shape->row_length <= settings->max_tokens));
 }
 
+static const gchar *
+dtype_nick (GstSeqBatchDtype dtype)
+{
+  GEnumClass *klass = g_type_class_ref (dtype_get_type ());
+  const GEnumValue *value = g_enum_get_value (klass, dtype);
+
+  g_type_class_unref (klass);
+  return value->value_nick;     /* static, as the values are */
+}
+
+static gboolean
+check_dtype (const GstSeqBatchSettings * settings, const SeqTokenizer * tokenizer, GError ** error)
+{
+  gboolean vectors = seq_tokenizer_get_n_channels (tokenizer) > 0;
+  gboolean is_float = settings->dtype == GST_SEQ_BATCH_DTYPE_FLOAT32;
+
+  if (settings->dtype != GST_SEQ_BATCH_DTYPE_AUTO && vectors != is_float)
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
+        "tokenizer '%s' makes %s, not dtype=%s", settings->tokenizer,
+        vectors ? "vectors of float32" : "ids, which are integers", dtype_nick (settings->dtype));
+  else if (!vectors && !seq_dtype_fits (id_type (settings), seq_tokenizer_get_max_id (tokenizer)))
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
+        "tokenizer '%s' has ids up to %u, which do not fit dtype=%s", settings->tokenizer,
+        seq_tokenizer_get_max_id (tokenizer), dtype_nick (settings->dtype));
+  else
+    return TRUE;
+  return FALSE;
+}
+
 gboolean
 gst_seq_batch_settings_check (const GstSeqBatchSettings * settings, const SeqTokenizer * tokenizer,
     GError ** error)
@@ -435,12 +543,9 @@ gst_seq_batch_settings_check (const GstSeqBatchSettings * settings, const SeqTok
   guint specials = seq_tokenizer_get_n_prefix (tokenizer) +
       seq_tokenizer_get_n_suffix (tokenizer);
 
-  if (!seq_dtype_fits (settings->dtype, seq_tokenizer_get_max_id (tokenizer)))
-    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
-        "tokenizer '%s' has ids up to %u, which do not fit dtype=%s", settings->tokenizer,
-        seq_tokenizer_get_max_id (tokenizer), settings->dtype == SEQ_DTYPE_UINT8 ? "uint8" :
-        "int16");
-  else if (max_length > 0 && max_length <= specials)
+  if (!check_dtype (settings, tokenizer, error))
+    return FALSE;
+  if (max_length > 0 && max_length <= specials)
     g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
         "records of at most %u tokens have no room for a residue beside %u special tokens",
         max_length, specials);

@@ -19,6 +19,25 @@ typedef enum
   GST_SEQ_OVERLONG_ERROR,
 } GstSeqOverlong;
 
+/* An end of a record or row. */
+typedef enum
+{
+  GST_SEQ_SIDE_AUTO,            /* as the tokenizer has it */
+  GST_SEQ_SIDE_RIGHT,
+  GST_SEQ_SIDE_LEFT,
+} GstSeqSide;
+
+/* What tokens are written as; the integers are SeqDtype's. */
+typedef enum
+{
+  GST_SEQ_BATCH_DTYPE_AUTO = -1,        /* int64, or what vectors are: float32 */
+  GST_SEQ_BATCH_DTYPE_UINT8 = SEQ_DTYPE_UINT8,
+  GST_SEQ_BATCH_DTYPE_INT16 = SEQ_DTYPE_INT16,
+  GST_SEQ_BATCH_DTYPE_INT32 = SEQ_DTYPE_INT32,
+  GST_SEQ_BATCH_DTYPE_INT64 = SEQ_DTYPE_INT64,
+  GST_SEQ_BATCH_DTYPE_FLOAT32,
+} GstSeqBatchDtype;
+
 /* guarded by the object lock of the element */
 typedef struct
 {
@@ -31,11 +50,13 @@ typedef struct
   guint window;
   guint max_length;
   GstSeqOverlong overlong;
+  GstSeqSide truncate;
   guint stride;
   guint pad_to_multiple;
   guint pad_to;
+  GstSeqSide pad_side;
   gboolean fixed_total;
-  SeqDtype dtype;
+  GstSeqBatchDtype dtype;
   gboolean mask;
   gboolean positions;
   gboolean drop_last;
@@ -55,9 +76,11 @@ typedef enum
   GST_SEQ_BATCH_PROP_WINDOW,
   GST_SEQ_BATCH_PROP_MAX_LENGTH,
   GST_SEQ_BATCH_PROP_OVERLONG,
+  GST_SEQ_BATCH_PROP_TRUNCATE,
   GST_SEQ_BATCH_PROP_STRIDE,
   GST_SEQ_BATCH_PROP_PAD_TO_MULTIPLE,
   GST_SEQ_BATCH_PROP_PAD_TO,
+  GST_SEQ_BATCH_PROP_PAD_SIDE,
   GST_SEQ_BATCH_PROP_FIXED_TOTAL,
   GST_SEQ_BATCH_PROP_DTYPE,
   GST_SEQ_BATCH_PROP_MASK,
@@ -100,10 +123,14 @@ void gst_seq_batch_budget_apply (const GstSeqBatchBudget * budget, SeqBatchLimit
  * fixed-total allow. */
 guint32 gst_seq_batch_settings_get_max_length (const GstSeqBatchSettings * settings);
 
+/* Whether the head of overlong records is cut off, not the tail. */
+gboolean gst_seq_batch_settings_truncate_left (const GstSeqBatchSettings * settings,
+    const SeqTokenizer * tokenizer);
+
 /* Shape of the tensors. With `flexible` FALSE this returns FALSE where no one shape holds for the
  * whole stream. */
 gboolean gst_seq_batch_settings_get_shape (const GstSeqBatchSettings * settings,
-    gboolean flexible, GstSeqBatchShape * shape);
+    const SeqTokenizer * tokenizer, gboolean flexible, GstSeqBatchShape * shape);
 
 /* Whether the settings go together, and with the tokenizer; else `error` says what does not. */
 gboolean gst_seq_batch_settings_check (const GstSeqBatchSettings * settings,

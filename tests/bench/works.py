@@ -211,7 +211,7 @@ def tokenising(bench):
     except Failed as failed:
         yield Row("tokenising", FAILED, "table", None, reason=str(failed))
         return
-    for dtype, reach in (("uint8", 1), ("int64", 0.8)):
+    for dtype, reach in (("uint8", 1), ("int64", 0.8), ("one-hot", 0.8)):
         ours = costs[f"ours-{dtype}"]
         for peer, bound in ((f"table-{dtype}", Reach("≥", reach)), ("memcpy", None)):
             yield Row(f"tokenising, {dtype}", spread(ours, " ns/residue"),

@@ -163,8 +163,8 @@ test_padded_left (void)
     SeqBatchRow rows[] = { row_of (block, 0), row_of (block, 1), row_of (block, 2) };
     g_autofree gpointer data = tensor_new (20, seq_dtype_size (dtypes[i]));
     g_autofree gpointer out_mask = tensor_new (20, 1);
-    SeqBatchTarget target = {.tokenizer = hyena,.dtype = dtypes[i],.max_body = 100,.n_rows = 4,
-      .row_length = 5,.input_ids = data,.attention_mask = out_mask
+    SeqBatchTarget target = {.tokenizer = hyena,.dtype = dtypes[i],.pads_left = TRUE,
+      .max_body = 100,.n_rows = 4,.row_length = 5,.input_ids = data,.attention_mask = out_mask
     };
     SeqBatchResult result;
 
@@ -209,6 +209,56 @@ test_packed (void)
         g_assert_cmpmem (out_positions, slots * 4, positions, slots * 4);
       check_guard (out_positions, kind & 2 ? slots : 0, 4);
     }
+  }
+  block_free (block);
+}
+
+/* Vectors: padding on either side, rows and slots that nothing fills, and a window; whatever type
+ * ids would be. */
+static void
+test_one_hot (void)
+{
+  static const gchar *const reads[] = { "ACGT", "", "gN", NULL };
+  static const gfloat A[4] = { 1, 0, 0, 0 }, C[4] = { 0, 1, 0, 0 }, G[4] = { 0, 0, 1, 0 };
+  static const gfloat T[4] = { 0, 0, 0, 1 }, o[4] = { 0, 0, 0, 0 };
+  static const gfloat *const right[16] = { A, C, G, T, o, o, o, o, G, o, o, o, o, o, o, o };
+  static const gfloat *const left[16] = { A, C, G, T, o, o, o, o, o, o, G, o, o, o, o, o };
+  static const gfloat *const packed[8] = { C, G, T, G, o, o, o, o };
+  static const guint8 mask[16] = { 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0 };
+  static const gint32 cu[5] = { 0, 3, 3, 5, 5 };
+  g_autoptr (SeqTokenizer) enformer = tokenizer ("enformer", SEQ_UNKNOWN_TOKEN);
+  Block *block = block_new (reads);
+  SeqBatchRow rows[] = { row_of (block, 0), row_of (block, 1), row_of (block, 2) };
+  SeqBatchResult result;
+
+  for (guint i = 0; i < 3; i++)
+    rows[i].tokens = strlen (reads[i]);
+  for (guint side = 0; side < 2; side++) {
+    g_autofree gpointer data = tensor_new (16, 16), out_mask = tensor_new (16, 1);
+    SeqBatchTarget target = {.tokenizer = enformer,.dtype = dtypes[side * 3],.pads_left = side,
+      .max_body = 9,.n_rows = 4,.row_length = 4,.input_ids = data,.attention_mask = out_mask
+    };
+
+    seq_batch_write (&target, rows, 3, &result);
+    for (guint i = 0; i < 16; i++)
+      g_assert_cmpmem ((guint8 *) data + i * 16, 16, (side ? left : right)[i], 16);
+    check_guard (data, 16, 16);
+    if (side)
+      g_assert_cmpmem (out_mask, 16, mask, 16);
+    g_assert_cmpuint (result.unknown, ==, 0);
+  }
+  for (guint slots = 5; slots <= 8; slots += 3) {
+    g_autofree gpointer data = tensor_new (slots, 16), out_cu = tensor_new (5, 4);
+    SeqBatchTarget target = {.tokenizer = enformer,.packed = TRUE,.max_body = 9,.n_rows = 4,
+      .slots = slots,.input_ids = data,.cu_seqlens = out_cu
+    };
+
+    rows[0].start = 1;
+    seq_batch_write (&target, rows, 3, &result);
+    for (guint i = 0; i < slots; i++)
+      g_assert_cmpmem ((guint8 *) data + i * 16, 16, packed[i], 16);
+    check_guard (data, slots, 16);
+    g_assert_cmpmem (out_cu, 20, cu, 20);
   }
   block_free (block);
 }
@@ -355,6 +405,7 @@ main (int argc, char **argv)
   g_test_add_func ("/batch-write/padded", test_padded);
   g_test_add_func ("/batch-write/padded-left", test_padded_left);
   g_test_add_func ("/batch-write/packed", test_packed);
+  g_test_add_func ("/batch-write/one-hot", test_one_hot);
   g_test_add_func ("/batch-write/nothing", test_nothing);
   g_test_add_func ("/batch-write/windows", test_windows);
   g_test_add_func ("/batch-write/unknown", test_unknown);

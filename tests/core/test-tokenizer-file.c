@@ -138,9 +138,12 @@ test_sides (void)
   static const struct
   {
     const gchar *text;
-    gboolean pad_left;
+    gboolean pad_left, truncate_left;
   } rows[] = {
-    {LETTERS, FALSE}, {LETTERS "pad-side=right\n", FALSE}, {LETTERS "pad-side=left\n", TRUE},
+    {LETTERS, FALSE, FALSE}, {LETTERS "pad-side=right\n", FALSE, FALSE},
+    {LETTERS "pad-side=left\n", TRUE, FALSE}, {LETTERS "truncate=right\n", FALSE, FALSE},
+    {OVERLAPPING "truncate=left\n", FALSE, TRUE},
+    {SPLIT "truncate=left\npad-side=left\n", TRUE, TRUE},
   };
   guint i;
 
@@ -149,6 +152,7 @@ test_sides (void)
 
     g_assert_nonnull (tokenizer);
     g_assert_cmpint (seq_tokenizer_pads_left (tokenizer), ==, rows[i].pad_left);
+    g_assert_cmpint (seq_tokenizer_truncates_left (tokenizer), ==, rows[i].truncate_left);
     seq_tokenizer_unref (tokenizer);
   }
 }
@@ -174,7 +178,7 @@ test_malformed (void)
     {LETTERS "remainder=drop\n", "remainder: does not go with"},
     {OVERLAPPING "remainder=drop\n", "remainder: does not go with"},
     {LETTERS "colour=red\n", "the key 'colour' is not known"},
-    {LETTERS "truncate=left\n", "the key 'truncate' is not known"},
+    {LETTERS "truncate=head\n", "truncate: 'head' is not known"},
     {LETTERS "[other]\nx=1\n", "the group [other] is not known"},
     {LETTERS "nonsense\n", "nonsense"},
     {LETTERS "pad=-1\n", "pad: '-1' is no number from 0 to 29"},

@@ -175,6 +175,9 @@ value_at (GstSeqTensorType type, gconstpointer data, gsize i)
       return ((const gint32 *) data)[i];
     case GST_SEQ_TENSOR_INT64:
       return ((const gint64 *) data)[i];
+    case GST_SEQ_TENSOR_FLOAT32:        /* of one-hot vectors, which are whole numbers */
+      g_assert_cmpfloat (((const gfloat *) data)[i], ==, (gint64) ((const gfloat *) data)[i]);
+      return (gint64) ((const gfloat *) data)[i];
     default:
       g_assert_not_reached ();
   }
@@ -294,7 +297,8 @@ check_batch (GstBuffer * batch)
   for (guint i = 0; i < meta->n_tensors; i++)
     check_tensor (&meta->tensors[i], gst_buffer_peek_memory (batch, i));
   ids = &meta->tensors[0];
-  g_assert_cmpstr (ids->name, ==, "input_ids");
+  g_assert_cmpstr (ids->name, ==,
+      ids->type == GST_SEQ_TENSOR_FLOAT32 ? "inputs" : "input_ids");
   for (guint i = 0; i < meta->n_records; i++) {
     tokens += meta->records[i].tokens;
     longest = MAX (longest, meta->records[i].tokens);

@@ -335,11 +335,45 @@ test_split_identical (void)
     "mask=false dtype=uint8", "max-length=9 overlong=window", "layout=packed window=0",
     "layout=packed window=0 positions=true dtype=int32", "tokenizer=hyenadna",
     "tokenizer=caduceus pad-to-multiple=8 dtype=uint8", "tokenizer=hyenadna layout=packed window=0",
+    "pad-side=left pad-to-multiple=8", "max-length=9 truncate=left pad-side=left dtype=int16",
+    "tokenizer=hyenadna pad-side=right",
+    "tokenizer=enformer", "tokenizer=enformer pad-to-multiple=8 pad-side=left mask=false",
+    "tokenizer=enformer max-length=9 overlong=window",
+    "tokenizer=enformer layout=packed window=0 positions=true",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
     for (guint size = 1; size <= 9; size++)
       check_identical (settings[i], size);
+}
+
+/* A description that does not go with the layout, or whose sizes pass what can be counted */
+static void
+test_split_bad_shape (void)
+{
+  GstBuffer *padded = one_batch ("tokenizer=enformer", NULL, "ACGT,A");
+  GstBuffer *packed = one_batch ("tokenizer=enformer layout=packed window=0", NULL, "ACGT,A");
+  GstSeqTensorInfo *info = gst_buffer_get_seq_batch_meta (padded)->tensors;
+  GstSeqTensorInfo *cu = &gst_buffer_get_seq_batch_meta (packed)->tensors[1];
+
+  info->rank = 1;
+  g_assert_null (gst_seq_batch_split (padded, 1, 1, 1));
+  info->rank = 5;
+  g_assert_null (gst_seq_batch_split (padded, 1, 1, 1));
+  info->rank = 3;
+  info->dims[2] = 0;
+  g_assert_null (gst_seq_batch_split (padded, 1, 1, 1));
+  info->rank = 4;
+  info->dims[2] = info->dims[3] = G_MAXUINT32;
+  g_assert_null (gst_seq_batch_split (padded, 1, 1, 1));
+  info->rank = 3;
+  info->dims[2] = 1000;         /* more than there is */
+  g_assert_null (gst_seq_batch_split (padded, 1, 1, 1));
+  cu->rank = 2;
+  cu->dims[1] = 1u << 20;
+  g_assert_null (gst_seq_batch_split (packed, 0, 1, 1));
+  gst_buffer_unref (padded);
+  gst_buffer_unref (packed);
 }
 
 /* Without row_multiple nobody knows how L was chosen, so it stays. */
@@ -430,6 +464,7 @@ main (int argc, char **argv)
   g_test_add_func ("/batch-meta/bad-names", test_bad_names);
   g_test_add_func ("/batch-meta/split", test_split);
   g_test_add_func ("/batch-meta/split-identical", test_split_identical);
+  g_test_add_func ("/batch-meta/split-bad-shape", test_split_bad_shape);
   g_test_add_func ("/batch-meta/split-unknown-rows", test_split_unknown_rows);
   g_test_add_func ("/batch-meta/split-static", test_split_static);
   g_test_add_func ("/batch-meta/split-shared-names", test_split_shared_names);

@@ -491,6 +491,13 @@ test_limit_signal (void)
   check_limit (UNSORTED, "layout=packed window=0 positions=true", 10000, SAYS_SIGNAL);
 }
 
+/* Vectors are as many slots as ids are. */
+static void
+test_limit_one_hot (void)
+{
+  check_limit (UNSORTED, "tokenizer=enformer pad-side=left truncate=left", 7000, SAYS_FLOW);
+}
+
 /* The limit goes up through a queue with another thread. */
 static void
 test_through_queue (void)
@@ -802,6 +809,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cudamemguard/oom/limit-flow", test_limit_flow);
   g_test_add_func ("/cudamemguard/oom/limit-event", test_limit_event);
   g_test_add_func ("/cudamemguard/oom/limit-signal", test_limit_signal);
+  g_test_add_func ("/cudamemguard/oom/limit-one-hot", test_limit_one_hot);
   g_test_add_func ("/cudamemguard/oom/through-queue", test_through_queue);
   g_test_add_func ("/cudamemguard/oom/random", test_random);
   g_test_add_func ("/cudamemguard/oom/one-record-error", test_one_record_error);

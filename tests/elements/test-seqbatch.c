@@ -302,6 +302,7 @@ test_same_batches (void)
     "overlong=window max-length=30 stride=11 batch-size=5 mask=false",
     "overlong=window max-length=30 stride=3 layout=packed max-tokens=333 batch-size=0 window=50",
     "drop-last=true batch-size=9 overlong=truncate max-length=50",
+    "tokenizer=nt6 unknown=per-run truncate=left max-length=7 pad-side=left pad-to-multiple=4",
     "tokenizer=nt6 unknown=skip overlong=window max-length=9 batch-size=0 max-tokens=100",
     "tokenizer=dnabert4 unknown=per-run overlong=skip max-length=40 pad-to=40",
   };

@@ -139,6 +139,20 @@ test_orders (void)
     g_array_unref (all[i]->ids);
 }
 
+/* Vectors instead of ids: the same rows, without special tokens. */
+static void
+test_one_hot (void)
+{
+  Result ids = run ("batch-size=20"), vectors = run ("batch-size=20 batch::tokenizer=enformer");
+
+  assert_all_once (&vectors);
+  g_assert_cmpuint (vectors.batches, ==, ids.batches);
+  g_assert_cmpuint (vectors.tokens, ==, ids.tokens - 2 * N_RECORDS);
+  g_assert_cmpfloat (utilisation (&vectors), >, 0.97);
+  g_array_unref (ids.ids);
+  g_array_unref (vectors.ids);
+}
+
 /* The arguments of the loader that it replaces, one to one, and their defaults. */
 static void
 test_properties (void)
@@ -253,6 +267,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   write_fasta ();
   g_test_add_func ("/seqloader/orders", test_orders);
+  g_test_add_func ("/seqloader/one-hot", test_one_hot);
   g_test_add_func ("/seqloader/properties", test_properties);
   g_test_add_func ("/seqloader/no-file", test_no_file);
   g_test_add_func ("/seqloader/state-cycles", test_state_cycles);

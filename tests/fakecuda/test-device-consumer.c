@@ -285,9 +285,10 @@ run_out_of_memory (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 
 /* Digests of what comes of eight records, and the pieces that a batch of them is cut into */
 static GPtrArray *
-run_short_of_memory (const gchar * queue, gboolean on_device, guint * records)
+run_short_of_memory (const gchar * batch, const gchar * queue, gboolean on_device, guint * records)
 {
-  gchar *description = g_strdup_printf ("seqdec ! seqbatch batch-size=0 ! %s ! cudamemguard", queue);
+  gchar *description = g_strdup_printf ("seqdec ! seqbatch batch-size=0 %s ! %s ! cudamemguard",
+      batch, queue);
   GPtrArray *digests = g_ptr_array_new_with_free_func (g_free);
   GString *text = g_string_new (NULL);
   GstHarness *h = gst_harness_new_parse (description);
@@ -315,14 +316,14 @@ run_short_of_memory (const gchar * queue, gboolean on_device, guint * records)
 
 /* Pieces of a batch on the device are there, too, as the caps say */
 static void
-test_pieces_on_device (void)
+check_pieces_on_device (const gchar * batch)
 {
   GPtrArray *pieces, *expected;
   guint i, n = 0, n_expected = 0;
 
   configure ("");
-  expected = run_short_of_memory ("pinnedqueue pin-memory=off", FALSE, &n_expected);
-  pieces = run_short_of_memory ("pinnedqueue upload=true", TRUE, &n);
+  expected = run_short_of_memory (batch, "pinnedqueue pin-memory=off", FALSE, &n_expected);
+  pieces = run_short_of_memory (batch, "pinnedqueue upload=true", TRUE, &n);
   g_assert_cmpuint (n_expected, ==, 8);
   g_assert_cmpuint (n, ==, 8);
   g_assert_cmpuint (expected->len, >=, 3);
@@ -332,6 +333,15 @@ test_pieces_on_device (void)
   g_ptr_array_unref (pieces);
   g_ptr_array_unref (expected);
   assert_clean ();
+}
+
+static void
+test_pieces_on_device (void)
+{
+  check_pieces_on_device ("");
+  check_pieces_on_device ("tokenizer=enformer");
+  check_pieces_on_device ("tokenizer=enformer pad-side=left");
+  check_pieces_on_device ("tokenizer=enformer layout=packed window=0 positions=true");
 }
 
 /* A piece that can't be made, or whose bytes don't get to the device, is cut once more. */
@@ -349,7 +359,7 @@ test_pieces_without_room (void)
   for (i = 0; i < G_N_ELEMENTS (configs); i++) {
     configure (configs[i]);
     n = 0;
-    pieces = run_short_of_memory ("pinnedqueue upload=true", TRUE, &n);
+    pieces = run_short_of_memory ("", "pinnedqueue upload=true", TRUE, &n);
     g_assert_cmpuint (n, ==, 8);
     g_ptr_array_unref (pieces);
     assert_clean ();

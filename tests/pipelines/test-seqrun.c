@@ -84,6 +84,26 @@ test_setting (void)
   g_free (proteins);
 }
 
+/* Vectors are counted as tokens are: one a letter. */
+static void
+test_one_hot (void)
+{
+  gchar *reads = example_reads (), *file = launch_file ("nucleotide.launch");
+  gchar *location = setting ("src.location", reads);
+  RunResult run = run_seqrun (NULL, file, location, "batch.tokenizer=enformer", NULL);
+
+  assert_account (&run);
+  g_assert_cmpfloat (account_number (run.out, "batch", "records"), ==,
+      account_number (run.out, "src", "records in"));
+  g_assert_cmpfloat (account_number (run.out, "batch", "tokens"), ==,
+      account_number (run.out, "src", "residues"));
+  g_assert_cmpfloat (account_number (run.out, "batch", "unknown"), ==, 0);
+  run_result_clear (&run);
+  g_free (location);
+  g_free (file);
+  g_free (reads);
+}
+
 static void
 test_sort_fasta (void)
 {
@@ -336,6 +356,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/seqrun/esm2", "esm2.launch", test_batching);
   g_test_add_data_func ("/seqrun/esm2-packed", "esm2-packed.launch", test_batching);
   g_test_add_data_func ("/seqrun/nucleotide", "nucleotide.launch", test_batching);
+  g_test_add_func ("/seqrun/one-hot", test_one_hot);
   g_test_add_func ("/seqrun/sort-fasta", test_sort_fasta);
   g_test_add_func ("/seqrun/setting", test_setting);
   g_test_add_func ("/seqrun/bad-command", test_bad_command);

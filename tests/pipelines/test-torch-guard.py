@@ -81,7 +81,7 @@ class FakeCuda:
 
 
 class FakeTorch:
-    uint8, int16, int32, int64 = "B", "h", "i", "q"
+    uint8, int16, int32, int64, float32 = "B", "h", "i", "q", "f"
 
     def __init__(self):
         self.cuda = FakeCuda()

@@ -28,6 +28,7 @@ variants = {
                       processors.ByteLevel()),
     "dna-bpe-isolated": (reads, dict(unk_token="[UNK]"), None, P.Split("N", "isolated"), template),
     "dna-bpe-removed": (reads, dict(unk_token="[UNK]"), None, P.Split("N", "removed"), template),
+    "dna-bpe-left": (reads, dict(unk_token="[UNK]"), None, P.Whitespace(), template),
 }
 def odd(sequence, rng):
     letters = list(sequence[:120])
@@ -49,6 +50,9 @@ for name, (corpus, options, normalizer, pre, post) in variants.items():
     else:
         tokenizer.add_special_tokens(SPECIALS)
     if post: tokenizer.post_processor = post
+    if name.endswith("-left"):
+        tokenizer.enable_truncation(40, direction="left")
+        tokenizer.enable_padding(direction="left", pad_id=3, pad_token="[PAD]")
     tokenizer.save(os.path.join(here, name + ".json"), pretty=False)
     rng = random.Random(7)
     if corpus:
@@ -57,6 +61,6 @@ for name, (corpus, options, normalizer, pre, post) in variants.items():
         some = [" ".join(s[:60]) for s in proteins[:10]] + ["MK mk *** ** A*B", "  ", "A"]
     some += [odd(s, rng) for s in some if len(s) > 5]
     with open(os.path.join(here, name + ".tsv"), "w") as out:
-        for s in some:
-            s = s.replace("\t", " ")
-            out.write(s + "\t" + " ".join(map(str, tokenizer.encode(s).ids)) + "\n")
+        some = [s.replace("\t", " ") for s in some]
+        for s, encoding in zip(some, tokenizer.encode_batch(some)):
+            out.write(s + "\t" + " ".join(map(str, encoding.ids)) + "\n")

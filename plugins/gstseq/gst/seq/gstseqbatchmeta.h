@@ -42,10 +42,11 @@ typedef enum
 
 /**
  * GstSeqLayout:
- * @GST_SEQ_LAYOUT_PADDED: `input_ids` [B][L], each record a row filled up with the pad id
+ * @GST_SEQ_LAYOUT_PADDED: `input_ids` [B][L], each record a row filled up with padding
  * @GST_SEQ_LAYOUT_PACKED: `input_ids` [T], records one behind the other, with `cu_seqlens`
  *
- * How the records of a batch lie in its tensors.
+ * How the records of a batch lie in its tensors. With a one-hot tokenizer the first one is `inputs`
+ * instead, with one dimension more: a token is a vector of float32, padding is zeros.
  */
 typedef enum
 {
@@ -70,7 +71,7 @@ typedef struct _GstSeqBatchMeta GstSeqBatchMeta;
 
 /**
  * GstSeqTensorInfo:
- * @name: `input_ids`, `attention_mask`, `cu_seqlens` or `position_ids`
+ * @name: `input_ids` or `inputs`, `attention_mask`, `cu_seqlens` or `position_ids`
  * @type: type of the elements
  * @rank: number of dimensions
  * @dims: dimensions, outermost first (as in C and PyTorch)
@@ -119,7 +120,7 @@ struct _GstSeqBatchRecord
  * @row_multiple: padded: L is a multiple of this; 0 = L is what it is, for pieces, too
  * @row_minimum: padded: L is this at least (`pad-to`), 0 = as the longest record needs
  * @pads_left: padded: padding stands before the tokens of a row, as some causal models want it
- * @n_tensors: number of tensors, the first of which is always `input_ids`
+ * @n_tensors: number of tensors, the first of which is always `input_ids` or `inputs`
  * @tensors: what the tensors are, in the order of the buffer's memories
  * @records: (array length=n_records): the records. Read-only, shared between copies
  * @names: bytes that the names of @records point into
