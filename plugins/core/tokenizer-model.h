@@ -11,7 +11,7 @@ G_BEGIN_DECLS
  *
  * A model is filled in once and never changed then; any number of threads may walk it. */
 
-#define SEQ_MODEL_MAX_TOKEN 256 /* bytes of one token */
+#define SEQ_MODEL_MAX_TOKEN 1024 /* bytes of one token */
 
 /* What a byte, as it stands in the residues, is to the words. */
 typedef enum

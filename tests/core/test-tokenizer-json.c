@@ -252,10 +252,10 @@ test_limits (void)
   for (i = 6; i < 20000000; i++)
     text[i] = i % 2 == 0 ? '0' : ',';
   assert_refused (text, 20000000, "more than 8454144 values");
-  for (i = 0; i < 257; i++)
+  for (i = 0; i < 1025; i++)
     g_string_append_c (token, 'A');
   g_string_append (token, "\":0}}}");
-  assert_refused (token->str, token->len, "is longer than 256 bytes");
+  assert_refused (token->str, token->len, "is longer than 1024 bytes");
   g_string_free (token, TRUE);
   g_free (text);
 }
