@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Writes the files of this directory with Hugging Face's tokenizers; see README."""
-import os, random
+import json, os, random
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 here = os.path.dirname(os.path.abspath(__file__))
 data = os.path.join(here, "..")
@@ -60,3 +60,31 @@ for name, (corpus, options, normalizer, pre, post) in variants.items():
         for s in some:
             s = s.replace("\t", " ")
             out.write(s + "\t" + " ".join(map(str, tokenizer.encode(s).ids)) + "\n")
+
+def genome(rng, length):
+    """Bases, each drawn by the four before it, with repeats"""
+    weights = [[rng.randint(1, 8) for _ in range(4)] for _ in range(256)]
+    bases, state = [], 0
+    while len(bases) < length:
+        if len(bases) > 5000 and rng.random() < 0.0005:
+            at = rng.randrange(len(bases) - 3000)
+            bases += bases[at:at + rng.randrange(200, 3000)]
+        base = rng.choices(range(4), weights[state])[0]
+        state = (state * 4 + base) % 256
+        bases.append("ACGT"[base])
+    return "".join(bases)
+def dnabert2_like():
+    """The shape of DNABERT-2's tokenizer.json: its parts, 4,096 entries, merges as one string each"""
+    text = genome(random.Random(4096), 2000000)
+    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = P.Whitespace()
+    tokenizer.train_from_iterator((text[at:at + 1000] for at in range(0, len(text), 1000)),
+                                  trainers.BpeTrainer(vocab_size=4096, special_tokens=SPECIALS,
+                                                      show_progress=False, max_token_length=64))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", [("[CLS]", 1), ("[SEP]", 2)])
+    root = json.loads(tokenizer.to_str())
+    root["model"]["merges"] = [" ".join(merge) for merge in root["model"]["merges"]]
+    with open(os.path.join(here, "dnabert2-like.json"), "w") as out:
+        json.dump(root, out, separators=(",", ":"))
+dnabert2_like()
