@@ -3,11 +3,13 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* tests/data/tokenizers: files and ids of Hugging Face's tokenizers. */
 static const gchar *const names[] = {
   "dna-bpe", "dna-bpe-plain", "dna-bpe-fuse", "protein-bpe-replace", "protein-words",
-  "protein-letters", "dna-bpe-bytes", "dna-bpe-isolated", "dna-bpe-removed"
+  "protein-letters", "dna-bpe-bytes", "dna-bpe-isolated", "dna-bpe-removed",
+  "dna-bpe-shuffled"
 };
 
 static gchar *
@@ -29,7 +31,8 @@ check_windows (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, c
   gint32 *out = g_new (gint32, n + 2);
   gsize first;
 
-  for (first = 0; first < n_body; first++) {
+  /* of a long one some, as each is found from the start on */
+  for (first = 0; first < n_body; first += 1 + n_body / 200) {
     gsize some = MIN (7, n_body - first), start;
 
     seq_tokenizer_encode (tokenizer, residues, n, first, 7, SEQ_DTYPE_INT32, out, NULL, NULL);
@@ -90,25 +93,74 @@ test_reference (gconstpointer data)
   seq_tokenizer_unref (tokenizer);
 }
 
-/* A word of a million letters, random and all the same: quadratic time would not end in time. */
+/* A random word of a million letters, and of the same letter: quadratic time would not end in time.
+ * Its windows, one from where the last one ends, are the whole. */
 static void
 test_long_word (void)
 {
   gchar *json = data_path ("dna-bpe-plain", ".json");
   SeqTokenizer *tokenizer = seq_tokenizer_new (json, SEQ_UNKNOWN_TOKEN, NULL);
   GRand *rand = g_rand_new_with_seed (5);
-  gsize i, n = 1000000;
+  const gsize n = 1000000, window = 512;
+  gint32 *ids = g_new (gint32, n), part[512];
   guint8 *residues = g_malloc (n);
+  gsize i, at, n_ids, start = 0;
 
   memset (residues, 'A', n);
   g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, n), <, n);
   for (i = 0; i < n; i++)
     residues[i] = (guint8) "ACGT"[g_rand_int_range (rand, 0, 4)];
-  g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, n), <, n / 2);
+  n_ids = seq_tokenizer_encode (tokenizer, residues, n, 0, G_MAXSIZE, SEQ_DTYPE_INT32, ids, NULL,
+      NULL);
+  g_assert_cmpuint (n_ids, <, n / 2);
+  for (at = 0; at < n_ids; at += window) {
+    gsize some = MIN (window, n_ids - at);
+
+    g_assert_cmpuint (seq_tokenizer_encode (tokenizer, residues + start, n - start, 0, window,
+            SEQ_DTYPE_INT32, part, NULL, NULL), ==, some);
+    g_assert_cmpmem (part, some * 4, ids + at, some * 4);
+    start += seq_tokenizer_token_position (tokenizer, residues + start, n - start, window);
+  }
+  g_assert_cmpuint (start, ==, n);
   g_free (residues);
+  g_free (ids);
   g_rand_free (rand);
   g_free (json);
   seq_tokenizer_unref (tokenizer);
+}
+
+/* Merges in no order make a word one piece, for which there may be no memory. */
+static void
+test_no_memory (void)
+{
+#ifdef __SANITIZE_ADDRESS__
+  g_test_skip ("limits of memory do not go with the sanitizer");
+#else
+  const gsize n = 64 << 20;
+  struct rlimit limit = { 1000 << 20, 1000 << 20 };
+  gchar *json = data_path ("dna-bpe-shuffled", ".json");
+  SeqTokenizer *tokenizer = seq_tokenizer_new (json, SEQ_UNKNOWN_TOKEN, NULL);
+  guint8 *residues;
+  gint32 ids[8];
+
+  if (!g_test_subprocess ()) {
+    g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+    g_test_trap_assert_passed ();
+  } else {
+    residues = g_malloc (n);
+    memset (residues, 'A', n);
+    g_assert_cmpint (setrlimit (RLIMIT_AS, &limit), ==, 0);
+    g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, n), ==, SEQ_TOKENIZER_NO_MEMORY);
+    g_assert_cmpuint (seq_tokenizer_token_position (tokenizer, residues, n, 3), ==,
+        SEQ_TOKENIZER_NO_MEMORY);
+    g_assert_cmpuint (seq_tokenizer_encode (tokenizer, residues, n, 0, 5, SEQ_DTYPE_INT32, ids, NULL,
+            NULL), ==, SEQ_TOKENIZER_NO_MEMORY);
+    g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, 1000), <, 1000);
+    g_free (residues);
+  }
+  seq_tokenizer_unref (tokenizer);
+  g_free (json);
+#endif
 }
 
 /* Unknown letters: where they stand, left out, and without an unknown token. */
@@ -197,6 +249,8 @@ test_refused (void)
     {MODEL (",\"merges\":[1]"), "merge 0 is not two"},
     {MODEL (",\"merges\":[[\"A\",1]]"), "merge 0 is not two"},
     {MODEL (",\"merges\":[\"A C\",\"A x\"]"), "merge 1, 'A' and 'x': not in the vocab"},
+    {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"A\":0,\"C\":0}}}", "'A' and 'C' have the same id"},
+    {MODEL (",\"merges\":[\"A C G\"]"), "merge 0 is not two"},
     {MODEL (",\"merges\":[\"C A\"]"), "merge 0: 'CA' is not in the vocab"},
     {MODEL (",\"merges\":[\"A C\"]"), "no padding token"},
     {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"A+\"}}}", "pre_tokenizer Split"},
@@ -258,6 +312,43 @@ test_limits (void)
   assert_refused (token->str, token->len, "is longer than 1024 bytes");
   g_string_free (token, TRUE);
   g_free (text);
+}
+
+/* 2^18 tokens that are all the same to g_str_hash(), in both kinds of files: pairs of letters, "Ab" or
+ * "BA", as the bits of a number say. */
+static void
+test_collisions (void)
+{
+  const guint n = 1 << 18;
+  GString *json = g_string_new ("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"[PAD]\":0");
+  GString *text = g_string_new ("[PAD]\n");
+  GString *files[] = { json, text };
+  gchar token[37] = "", *path = NULL;
+  guint i, bit, hash = 0;
+
+  for (i = 1; i < n; i++) {
+    for (bit = 0; bit < 18; bit++)
+      memcpy (token + 2 * bit, i >> bit & 1 ? "Ab" : "BA", 2);
+    g_assert_true (i == 1 || g_str_hash (token) == hash);
+    hash = g_str_hash (token);
+    g_string_append_printf (json, ",\"%s\":%u", token, i);
+    g_string_append_printf (text, "<%s>\n", token);
+  }
+  g_string_append (json, "},\"merges\":[]},\"padding\":{\"pad_id\":0}}");
+  for (i = 0; i < G_N_ELEMENTS (files); i++) {
+    SeqTokenizer *tokenizer;
+    GError *error = NULL;
+
+    g_close (g_file_open_tmp ("tokenizer-XXXXXX", &path, NULL), NULL);
+    write_text (path, files[i]->str, files[i]->len);
+    tokenizer = seq_tokenizer_new (path, SEQ_UNKNOWN_SKIP, &error);
+    g_assert_no_error (error);
+    g_assert_cmpuint (seq_tokenizer_get_vocab_size (tokenizer), ==, n);
+    seq_tokenizer_unref (tokenizer);
+    g_remove (path);
+    g_free (path);
+    g_string_free (files[i], TRUE);
+  }
 }
 
 /* Every truncation of a whole file is an error, and nothing else happens. */
@@ -330,6 +421,8 @@ main (int argc, char **argv)
   g_test_add_func ("/tokenizer-json/unknown", test_unknown);
   g_test_add_func ("/tokenizer-json/refused", test_refused);
   g_test_add_func ("/tokenizer-json/limits", test_limits);
+  g_test_add_func ("/tokenizer-json/no-memory", test_no_memory);
+  g_test_add_func ("/tokenizer-json/collisions", test_collisions);
   g_test_add_func ("/tokenizer-json/truncated", test_truncated);
   return g_test_run ();
 }

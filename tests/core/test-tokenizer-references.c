@@ -292,22 +292,6 @@ test_reference (gconstpointer data)
   seq_tokenizer_unref (tokenizer);
 }
 
-/* No preset goes without. */
-static void
-test_complete (void)
-{
-  const gchar *const *preset;
-  guint i;
-
-  for (preset = seq_tokenizer_list_presets (); *preset != NULL; preset++) {
-    for (i = 0; i < G_N_ELEMENTS (references); i++) {
-      if (strcmp (references[i].name, *preset) == 0)
-        break;
-    }
-    g_assert_cmpuint (i, <, G_N_ELEMENTS (references));
-  }
-}
-
 int
 main (int argc, char **argv)
 {
@@ -323,7 +307,6 @@ main (int argc, char **argv)
     g_test_add_data_func (path, &references[i], test_reference);
     g_free (path);
   }
-  g_test_add_func ("/tokenizer-references/complete", test_complete);
   result = g_test_run ();
   for (i = 0; i < 2; i++)
     g_ptr_array_unref (sets[i].sequences);

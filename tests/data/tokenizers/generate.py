@@ -27,6 +27,7 @@ variants = {
     "dna-bpe-bytes": (reads, dict(), None, P.ByteLevel(add_prefix_space=False, use_regex=False),
                       processors.ByteLevel()),
     "dna-bpe-isolated": (reads, dict(unk_token="[UNK]"), None, P.Split("N", "isolated"), template),
+    "dna-bpe-shuffled": (reads, dict(unk_token="[UNK]"), None, None, template),
     "dna-bpe-removed": (reads, dict(unk_token="[UNK]"), None, P.Split("N", "removed"), template),
 }
 def odd(sequence, rng):
@@ -48,6 +49,10 @@ for name, (corpus, options, normalizer, pre, post) in variants.items():
             initial_alphabet=P.ByteLevel.alphabet() if name == "dna-bpe-bytes" else [], max_token_length=16))
     else:
         tokenizer.add_special_tokens(SPECIALS)
+    if name == "dna-bpe-shuffled":      # merges that training never gives, before those of their parts
+        root = json.loads(tokenizer.to_str())
+        random.Random(8).shuffle(root["model"]["merges"])
+        tokenizer = Tokenizer.from_str(json.dumps(root))
     if post: tokenizer.post_processor = post
     tokenizer.save(os.path.join(here, name + ".json"), pretty=False)
     rng = random.Random(7)
@@ -56,6 +61,8 @@ for name, (corpus, options, normalizer, pre, post) in variants.items():
     else:
         some = [" ".join(s[:60]) for s in proteins[:10]] + ["MK mk *** ** A*B", "  ", "A"]
     some += [odd(s, rng) for s in some if len(s) > 5]
+    if name in ("dna-bpe-plain", "dna-bpe-shuffled"):     # words that are read in more than one piece
+        some += ["".join(reads), "A" * 4500, "ACA" * 1500]
     with open(os.path.join(here, name + ".tsv"), "w") as out:
         for s in some:
             s = s.replace("\t", " ")
