@@ -25,7 +25,8 @@ typedef struct _SeqTokenizer SeqTokenizer;
 typedef enum
 {
   SEQ_UNKNOWN_TOKEN,            /* one unknown token each */
-  SEQ_UNKNOWN_PER_RUN,          /* one unknown token for a run of them (Hugging Face's ESM) */
+  SEQ_UNKNOWN_PER_RUN,          /* one unknown token for a run of them, as the models' own tokenizers
+                                 * of esm2, prott5, nt6 and nt6-v1 do */
   SEQ_UNKNOWN_SKIP,             /* nothing: it is left out */
   SEQ_UNKNOWN_ERROR             /* the caller fails: see seq_tokenizer_encode() */
 } SeqUnknown;
@@ -81,7 +82,8 @@ typedef enum
  * Sequence of these; pre-tokenizer null, Whitespace, WhitespaceSplit, Split (at one letter, or by the
  * empty regular expression), ByteLevel (without use_regex and add_prefix_space); model BPE, WordLevel;
  * post-processor null, ByteLevel, TemplateProcessing, BertProcessing with one token before and after;
- * anything else is refused by name. Residues are bytes: one that is not ASCII is unknown but with
+ * anything else is refused by name, and so are tokens of more than 1,024 bytes and, with BPE, two of one
+ * id. Residues are bytes: one that is not ASCII is unknown but with
  * ByteLevel. Special tokens are never found in residues. Padding is the file's own, or its special
  * token <pad> or [PAD]; `truncation` and `decoder` are not read. Where fuse_unk is set,
  * SEQ_UNKNOWN_TOKEN means SEQ_UNKNOWN_PER_RUN. A run of unknown units ends with its word. BPE
