@@ -5,12 +5,13 @@
 
 G_BEGIN_DECLS
 
-/* A reader of JSON (RFC 8259) for files that nobody vouches for: the time is O(n), whatever the keys
- * are, since members are kept in a list and no table is made of them; memory is 16 bytes a value.
+/* A reader of JSON (RFC 8259) for files that nobody vouches for: the time is O(n), whatever the
+ * keys are, since members are kept in a list and no table is made of them; memory is 16 bytes a
+ * value.
  *
- * A text becomes an array of nodes in the order of the text. What an array or an object holds follows
- * it, for each member the key, a string, and the value. The node behind a value and all that it
- * holds is `node + node->skip`. */
+ * A text becomes an array of nodes in the order of the text. What an array or an object holds
+ * follows it, for each member the key, a string, and the value. The node behind a value and all
+ * that it holds is `node + node->skip`. */
 
 typedef enum
 {
@@ -26,7 +27,7 @@ typedef struct
 {
   const gchar *text;            /* STRING: UTF-8 with a NUL behind, else NULL */
   guint32 n;                    /* STRING: bytes. ARRAY: elements. OBJECT: members. BOOLEAN: 0 or 1.
-                                 * NUMBER: its value, SEQ_JSON_OTHER_NUMBER where that says nothing */
+                                 * NUMBER: its value, or SEQ_JSON_OTHER_NUMBER */
   guint32 skip : 28, type : 4;  /* SeqJsonType */
 } SeqJson;
 
@@ -36,10 +37,10 @@ typedef struct
 #define SEQ_JSON_MAX_DEPTH 32   /* arrays and objects in each other */
 #define SEQ_JSON_MAX_NODES ((1 << 28) - 1)
 
-/* Reads `len` bytes of `text`, behind which stands a NUL, and overwrites them. Strings stay there, so
- * it has to outlive the nodes. What is no JSON, has more than `max_nodes` nodes (at most
- * SEQ_JSON_MAX_NODES), is nested deeper than SEQ_JSON_MAX_DEPTH, holds a string with a NUL, or finds
- * no memory is refused.
+/* Reads `len` bytes of `text`, behind which stands a NUL, and overwrites them. Strings stay there,
+ * so it has to outlive the nodes. What is no JSON, has more than `max_nodes` nodes (at most
+ * SEQ_JSON_MAX_NODES), is nested deeper than SEQ_JSON_MAX_DEPTH, holds a string with a NUL, or
+ * finds no memory is refused.
  * Returns: the nodes, the first is the whole (g_free()); or NULL with `*message` set to what is
  * wrong, and at which byte (g_free()). */
 SeqJson *seq_json_parse (gchar *text, gsize len, gsize max_nodes, gchar **message);
@@ -51,7 +52,7 @@ const SeqJson *seq_json_member (const SeqJson *object, const gchar *key);
 /* The same where it is of this type, else NULL. */
 const SeqJson *seq_json_member_of (const SeqJson *object, const gchar *key, SeqJsonType type);
 
-/* The first node of what an array or an object holds, if it holds anything; NULL where it is NULL. */
+/* The first node of what an array or an object holds, if anything; NULL where `node` is NULL. */
 static inline const SeqJson *
 seq_json_first (const SeqJson *node)
 {

@@ -5,9 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* A vocabulary: tokens, any bytes, and their ids. Its hash is drawn anew for each table (a polynomial
- * over a prime field at a random point), so no file can be made whose tokens collide, and n tokens
- * are added in O(n). */
+/* A vocabulary: tokens, any bytes, and their ids. Its hash is drawn anew for each table (a
+ * polynomial over a prime field at a random point), so no file can be made whose tokens collide,
+ * and n tokens are added in O(n). */
 typedef struct _SeqTokenTable SeqTokenTable;
 
 typedef struct

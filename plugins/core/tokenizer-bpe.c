@@ -38,8 +38,8 @@ seq_bpe_clear (SeqBpe *bpe)
   bpe->room = 0;
 }
 
-/* ---- candidates: what may be merged, unless it has changed since; the rank in the upper half of the
- * number, the symbol on the left in the lower ---- */
+/* ---- candidates: what may be merged, unless it has changed since; the rank in the upper half of
+ * the number, the symbol on the left in the lower ---- */
 
 static void
 heap_push (SeqBpe *bpe, guint64 candidate)

@@ -10,8 +10,8 @@
 
 #define MAX_TOKENS (1 << 20)
 #define MAX_MERGES (1 << 21)
-/* values of a file with all the tokens, which are a key and an id, and merges, which are an array of
- * two, and some more */
+/* values of a file with all the tokens, which are a key and an id, and merges, which are an array
+ * of two, and some more */
 #define MAX_VALUES (2 * MAX_TOKENS + 3 * MAX_MERGES + 65536)
 
 typedef struct

@@ -128,7 +128,7 @@ sort_merges (const SeqTokenizerModel *model)
 static gboolean
 are_in_order (const SeqTokenizerModel *model, const SeqModelMerge **sorted)
 {
-  guint32 *made = g_new0 (guint32, model->n_starts);    /* one past the highest rank that makes it */
+  guint32 *made = g_new0 (guint32, model->n_starts);    /* one past the highest rank that does */
   gboolean in_order = TRUE;
   guint32 rank;
 

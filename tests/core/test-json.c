@@ -57,7 +57,8 @@ test_values (void)
     {"4294967296", "4294967295"}, {"99999999999999999999999", "4294967295"}, {"-1", "4294967295"},
     {"1.0", "4294967295"}, {"1e2", "4294967295"}, {"-0.5E-7", "4294967295"}, {"1E+1", "4294967295"},
     {"\"\"", "''"}, {"\"AC G\"", "'AC G'"}, {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "'\"\\/\b\f\n\r\t'"},
-    {"\"\\u0041\\u00e9\\u20aC\"", "'A\xc3\xa9\xe2\x82\xac'"}, {"\"\\ud83e\\uddec\"", "'\xf0\x9f\xa7\xac'"},
+    {"\"\\u0041\\u00e9\\u20aC\"", "'A\xc3\xa9\xe2\x82\xac'"},
+    {"\"\\ud83e\\uddec\"", "'\xf0\x9f\xa7\xac'"},
     {"\"\xc3\xa9\"", "'\xc3\xa9'"}, {"[]", "[]"}, {"{ }", "{}"}, {"[1,[2],\"a\"]", "[1 [2 ] 'a' ]"},
     {"{\"a\" : {\"b\":[ ]} , \"a\":null}", "{'a' {'b' [] } 'a' null }"}
   };
@@ -97,12 +98,14 @@ test_refused (void)
     {"01", "byte 0: no value"}, {"-", "byte 0: no value"}, {"1.", "byte 0: no value"},
     {".5", "byte 0: no value"}, {"1e", "byte 0: no value"}, {"+1", "byte 0: no value"},
     {"NaN", "byte 0: no value"}, {"'a'", "byte 0: no value"}, {"[1,]", "byte 3: no value"},
-    {"[1 2]", "byte 3: ']' is missing"}, {"[1", "byte 2: ']' is missing"}, {"[", "byte 1: no value"},
+    {"[1 2]", "byte 3: ']' is missing"}, {"[1", "byte 2: ']' is missing"},
+    {"[", "byte 1: no value"},
     {"{\"a\"}", "byte 4: ':' is missing"}, {"{\"a\":1,}", "byte 7: a string is missing"},
     {"{1:2}", "byte 1: a string is missing"}, {"{\"a\":1", "byte 6: '}' is missing"},
     {"\"a", "byte 0: a string without end"}, {"\"a\\\"", "byte 0: a string without end"},
     {"\"a\nb\"", "byte 2: a string with a control character"},
-    {"\"\\x\"", "byte 2: no escape that can be read"}, {"\"\\", "byte 2: no escape that can be read"},
+    {"\"\\x\"", "byte 2: no escape that can be read"},
+    {"\"\\", "byte 2: no escape that can be read"},
     {"\"\\u12\"", "byte 2: no escape that can be read"},
     {"\"\\u0000\"", "byte 2: no escape that can be read"},
     {"\"\\ud83e\"", "byte 2: no escape that can be read"},
@@ -165,7 +168,8 @@ test_truncated (void)
 static void
 test_members (void)
 {
-  static const gchar text[] = "{\"a\":1,\"b\":[{\"c\":2}],\"c\":null,\"d\":3,\"a\":\"x\",\"d\":null}";
+  static const gchar text[] =
+      "{\"a\":1,\"b\":[{\"c\":2}],\"c\":null,\"d\":3,\"a\":\"x\",\"d\":null}";
   gchar *message = NULL, *copy;
   SeqJson *nodes = parse (text, strlen (text), &copy, &message);
   const SeqJson *b;

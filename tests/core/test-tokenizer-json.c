@@ -153,8 +153,8 @@ test_no_memory (void)
     g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, n), ==, SEQ_TOKENIZER_NO_MEMORY);
     g_assert_cmpuint (seq_tokenizer_token_position (tokenizer, residues, n, 3), ==,
         SEQ_TOKENIZER_NO_MEMORY);
-    g_assert_cmpuint (seq_tokenizer_encode (tokenizer, residues, n, 0, 5, SEQ_DTYPE_INT32, ids, NULL,
-            NULL), ==, SEQ_TOKENIZER_NO_MEMORY);
+    g_assert_cmpuint (seq_tokenizer_encode (tokenizer, residues, n, 0, 5, SEQ_DTYPE_INT32, ids,
+            NULL, NULL), ==, SEQ_TOKENIZER_NO_MEMORY);
     g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, 1000), <, 1000);
     g_free (residues);
   }
@@ -232,7 +232,8 @@ test_refused (void)
 #define WORDS(more) "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"A\":0}}," more "}"
 #define PAD "\"padding\":{\"pad_id\":0},"
 #define SPECIAL "{\"SpecialToken\":{\"id\":\"x\"}}"
-    {"{", "byte 1: a string is missing"}, {"{}", "there is no model"}, {"{\"model\":[]}", "model has no type"},
+    {"{", "byte 1: a string is missing"}, {"{}", "there is no model"},
+    {"{\"model\":[]}", "model has no type"},
     {"{\"model\":{\"type\":\"Unigram\"}}", "model Unigram cannot be read"},
     {"{\"normalizer\":{\"type\":\"NFC\"}}", "normalizer NFC cannot be read"},
     {"{\"normalizer\":{\"type\":\"Replace\"}}", "normalizer Replace"},
@@ -314,8 +315,8 @@ test_limits (void)
   g_free (text);
 }
 
-/* 2^18 tokens that are all the same to g_str_hash(), in both kinds of files: pairs of letters, "Ab" or
- * "BA", as the bits of a number say. */
+/* 2^18 tokens that are all the same to g_str_hash(), in both kinds of files: pairs of letters,
+ * "Ab" or "BA", as the bits of a number say. */
 static void
 test_collisions (void)
 {

@@ -32,15 +32,16 @@ test_contig (void)
 
   for (gsize i = 0; i < n; i++)
     contig[i] = "ACGT"[g_rand_int_range (rand, 0, 4)];
-  n_ids = seq_tokenizer_encode (tokenizer, (const guint8 *) contig, n, 0, G_MAXSIZE, SEQ_DTYPE_INT32,
-      ids, NULL, NULL);
+  n_ids = seq_tokenizer_encode (tokenizer, (const guint8 *) contig, n, 0, G_MAXSIZE,
+      SEQ_DTYPE_INT32, ids, NULL, NULL);
   push_list (h, contig);
   push_eos (h);
   batches = pull_batches (h, 0);
   for (guint i = 0; i < batches->len; i++) {
     const GstSeqBatchMeta *meta = gst_buffer_get_seq_batch_meta (batches->pdata[i]);
     guint32 dims[GST_SEQ_TENSOR_MAX_RANK];
-    g_autoptr (GBytes) bytes = gst_seq_batch_get_tensor_data (batches->pdata[i], 0, NULL, NULL, dims);
+    g_autoptr (GBytes) bytes = gst_seq_batch_get_tensor_data (batches->pdata[i], 0, NULL, NULL,
+        dims);
     const gint32 *row = g_bytes_get_data (bytes, NULL);
 
     for (guint k = 0; k < meta->n_records; k++, row += dims[1]) {
