@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes references/NAME.txt: for 1,000 real sequences a digest of the ids that a model's own tokenizer
-gives for each. test-tokenizer-references.c makes the same sequences and compares.
+"""Writes references/NAME.txt: for 1,000 real sequences a digest of the ids that a model's own
+tokenizer gives for each. test-tokenizer-references.c makes the same sequences and compares.
 
   pip install transformers==4.57.6 sentencepiece==0.2.3 numpy
   pip install --no-deps esm==3.2.1.post1 evo-model==0.5
@@ -9,14 +9,14 @@ gives for each. test-tokenizer-references.c makes the same sequences and compare
 Proteins: every 20th record of DB.fasta.gz of Debian's package mmseqs2-examples. DNA: of its package
 bowtie2-examples lambda_virus.fa.gz as a whole, then in 20 pieces of 2,425 bases, then the first 979
 reads of reads_1.fq.gz. Sequence i of them is changed so:
-  - i mod 7 = 3: five times a letter is put at a place, letter (one of ODD, rare or unknown) and place
-    as change() below draws them;
+  - i mod 7 = 3: five times a letter is put at a place, letter (one of ODD, rare or unknown) and
+    place as change() below draws them;
   - i mod 10 = 9: all letters are made lower case;
   - i mod 5 = 2: no more than 24 tokens, specials included.
 A digest is FNV-1a, 64 bits, of the ids, specials included, as 32 bits each, the lowest byte first.
 
-Vocabularies are written here from their published order. "own rules": the model's tokenizer is not on
-PyPI; it is a few lines here, from what is published about it."""
+Vocabularies are written here from their published order. "own rules": the model's tokenizer is not
+on PyPI; it is a few lines here, from what is published about it."""
 import gzip
 import importlib.machinery
 import os
@@ -62,9 +62,10 @@ def sequences(kind):
     if kind == "protein":
         real = read_fasta("mmseqs2/example-data/DB.fasta.gz")[::20][:1000]
     else:
-        lines = gzip.open(EXAMPLES + "bowtie2/examples/reads/reads_1.fq.gz", "rt").read().split("\n")
+        fastq = gzip.open(EXAMPLES + "bowtie2/examples/reads/reads_1.fq.gz", "rt").read()
         phage = read_fasta("bowtie2/examples/reference/lambda_virus.fa.gz")[0]
-        real = [phage] + [phage[at:at + 2425] for at in range(0, 48500, 2425)] + lines[1::4][:979]
+        pieces = [phage[at:at + 2425] for at in range(0, 48500, 2425)]
+        real = [phage] + pieces + fastq.split("\n")[1::4][:979]
     assert len(real) == 1000
     return [change(s, i, ODD[kind]) for i, s in enumerate(real)]
 
@@ -91,7 +92,8 @@ def spaced_protein(s):                       # as the model cards of ProtBert an
 
 
 def esm2():
-    words = "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - <null_1> <mask>"
+    words = ("<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - "
+             "<null_1> <mask>")
     return call(transformers.EsmTokenizer(vocabulary(words.split())))
 
 
@@ -201,7 +203,8 @@ if __name__ == "__main__":
         kind, origin, make = REFERENCES[name]
         encode = make()
         with open(os.path.join(HERE, "references", name + ".txt"), "w") as out:
-            out.write(f"# {name}: digests of the ids of 1,000 sequences ({kind}); see references.py.\n")
+            out.write(f"# {name}: digests of the ids of 1,000 sequences ({kind}); "
+                      "see references.py.\n")
             out.write(f"# Reference: {origin}.\n")
             for i, text in enumerate(texts[kind]):
                 out.write(digest(encode(text, MAX_TOKENS if i % 5 == 2 else 10**9)) + "\n")
