@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "seqbatch-batches.h"
 
-#include <sys/resource.h>
-
+#include "../core/memory-limit.h"
 #include "tokenizer.h"
 
 /* seqbatch with a tokenizer.json, which may take a whole contig for one word. */
@@ -63,30 +62,22 @@ test_contig (void)
 static void
 test_no_memory (void)
 {
-#ifdef __SANITIZE_ADDRESS__
-  g_test_skip ("limits of memory do not go with the sanitizer");
-#else
   g_autofree gchar *path = data_path ("dna-bpe-shuffled.json");
   g_autofree gchar *properties = g_strdup_printf ("tokenizer=%s workers=0", path);
-  const struct rlimit limit = { 1200 << 20, 1200 << 20 };
   g_autofree gchar *contig = NULL;
   GstHarness *h;
   GstBuffer *block;
 
-  if (!g_test_subprocess ()) {
-    g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
-    g_test_trap_assert_passed ();
+  if (!begin_memory_test ())
     return;
-  }
   contig = g_strnfill (64 << 20, 'A');
   h = harness_new (properties);
   block = block_from (7, contig);
-  g_assert_cmpint (setrlimit (RLIMIT_AS, &limit), ==, 0);
+  limit_memory ();
   g_assert_cmpint (gst_harness_push (h, block), ==, GST_FLOW_ERROR);
   assert_one_error (h->element, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
       "record 7 'r7': no memory to tokenize its 67108864 residues");
   harness_free (h);
-#endif
 }
 
 int
