@@ -4,7 +4,7 @@
 
 # to build and to run (Debian 12)
 build_packages=(gcc libc6-dev meson ninja-build pkgconf libgstreamer1.0-dev libisal-dev
-  libdeflate-dev libzstd-dev libjson-glib-dev gstreamer1.0-tools gstreamer1.0-plugins-base)
+  libdeflate-dev libzstd-dev gstreamer1.0-tools gstreamer1.0-plugins-base)
 # what the tests need besides: other plugins, compressors and other readers to compare with, and Python
 # bindings
 test_packages=(gstreamer1.0-plugins-good gzip tabix zstd gobject-introspection libgirepository1.0-dev

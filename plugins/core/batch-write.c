@@ -27,7 +27,11 @@ write_row (Writer * w, const SeqBatchRow * row, guint index, guint64 at)
     w->result->unknown_row = index;
     w->result->unknown_position = row->start + unknown_position;
   }
-  return n;
+  if (n != SEQ_TOKENIZER_NO_MEMORY)
+    return n;
+  if (w->result->no_memory_row < 0)
+    w->result->no_memory_row = (gint) index;
+  return 0;
 }
 
 static void
@@ -84,6 +88,7 @@ seq_batch_write (const SeqBatchTarget * target, const SeqBatchRow * rows, guint 
   result->unknown = 0;
   result->unknown_row = -1;
   result->unknown_position = 0;
+  result->no_memory_row = -1;
   if (target->packed)
     write_packed (&w, rows, n);
   else

@@ -42,6 +42,8 @@ typedef struct
   guint64 unknown;              /* unknown letters or k-mers */
   gint unknown_row;             /* the first row with one, -1 if there is none */
   gsize unknown_position;       /* its first residue that is unknown */
+  gint no_memory_row;           /* the first row for whose words there was no memory, -1 if there
+                                 * is none: the tensors mean nothing then */
 } SeqBatchResult;
 
 /* `rows[i].block` points to a SeqBatchSource. */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "json.h"
 #include "tokenizer-private.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
 
 /* The reader of tokenizer.json, the format of Hugging Face's tokenizers
  * (https://github.com/huggingface/tokenizers). What is not read exactly as there is refused by
  * name. */
 
-#define MAX_DEPTH 32
 #define MAX_TOKENS (1 << 20)
 #define MAX_MERGES (1 << 21)
-/* commas of a file with all the tokens and merges, and some more */
-#define MAX_COMMAS (MAX_TOKENS + 3 * MAX_MERGES + 4096)
+/* values of a file with all the tokens, which are a key and an id, and merges, which are an array
+ * of two, and some more */
+#define MAX_VALUES (2 * MAX_TOKENS + 3 * MAX_MERGES + 65536)
 
 typedef struct
 {
@@ -51,114 +51,52 @@ seq_tokenizer_is_json (const gchar *text, gsize len)
   return i < len && text[i] == '{';
 }
 
-/* json-glib calls itself for every level and makes a node for every value, so both have limits
- * before it sees the text. */
-static gboolean
-check_size (const Reader *reader, const gchar *text, gsize len)
-{
-  gsize i, depth = 0, commas = 0;
-  gboolean quoted = FALSE;
-
-  for (i = 0; i < len; i++) {
-    if (quoted) {
-      if (text[i] == '\\')
-        i++;
-      else
-        quoted = text[i] != '"';
-    } else if (text[i] == '"') {
-      quoted = TRUE;
-    } else if (text[i] == '{' || text[i] == '[') {
-      if (++depth > MAX_DEPTH)
-        return fail (reader, "byte %" G_GSIZE_FORMAT ": nested more than %d deep", i, MAX_DEPTH);
-    } else if (text[i] == '}' || text[i] == ']') {
-      depth -= depth > 0;
-    } else if (text[i] == ',' && ++commas > MAX_COMMAS) {
-      return fail (reader, "byte %" G_GSIZE_FORMAT ": more than %d values", i, MAX_COMMAS);
-    } else if (text[i] == '/' || text[i] == '\'') {
-      /* comments and other strings, which json-glib would read: they may hide what is counted */
-      return fail (reader, "byte %" G_GSIZE_FORMAT ": '%c' is not JSON", i, text[i]);
-    }
-  }
-  return TRUE;
-}
-
 /* ---- members, which may be missing or of any type ---- */
 
-/* NULL = missing or null. */
-static JsonNode *
-member (JsonObject *object, const gchar *key)
+static const SeqJson *
+member_object (const SeqJson *object, const gchar *key)
 {
-  JsonNode *node = object != NULL ? json_object_get_member (object, key) : NULL;
-
-  return node != NULL && !JSON_NODE_HOLDS_NULL (node) ? node : NULL;
+  return seq_json_member_of (object, key, SEQ_JSON_OBJECT);
 }
 
-static JsonObject *
-member_object (JsonObject *object, const gchar *key)
+static const SeqJson *
+member_array (const SeqJson *object, const gchar *key)
 {
-  JsonNode *node = member (object, key);
-
-  return node != NULL && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
-}
-
-static JsonArray *
-member_array (JsonObject *object, const gchar *key)
-{
-  JsonNode *node = member (object, key);
-
-  return node != NULL && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  return seq_json_member_of (object, key, SEQ_JSON_ARRAY);
 }
 
 static const gchar *
-node_string (JsonNode *node)
+member_string (const SeqJson *object, const gchar *key)
 {
-  return node != NULL && JSON_NODE_HOLDS_VALUE (node)
-      && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node) : NULL;
-}
-
-static const gchar *
-member_string (JsonObject *object, const gchar *key)
-{
-  return node_string (member (object, key));
+  return seq_json_string (seq_json_member (object, key));
 }
 
 /* Whether the member is there and something but false. */
 static gboolean
-member_set (JsonObject *object, const gchar *key)
+member_set (const SeqJson *object, const gchar *key)
 {
-  JsonNode *node = member (object, key);
+  const SeqJson *node = seq_json_member (object, key);
 
-  return node != NULL && (!JSON_NODE_HOLDS_VALUE (node)
-      || json_node_get_value_type (node) != G_TYPE_BOOLEAN || json_node_get_boolean (node));
+  return node != NULL && (node->type != SEQ_JSON_BOOLEAN || node->n != 0);
 }
 
 static gboolean
-read_id (Reader *reader, JsonNode *node, const gchar *token, guint32 *id)
+read_id (Reader *reader, const SeqJson *node, const gchar *token, guint32 *id)
 {
-  gint64 value = node != NULL && JSON_NODE_HOLDS_VALUE (node)
-      && json_node_get_value_type (node) == G_TYPE_INT64 ? json_node_get_int (node) : -1;
-
-  if (value < 0 || value >= MAX_TOKENS)
+  *id = 0;
+  if (node == NULL || node->type != SEQ_JSON_NUMBER || node->n >= MAX_TOKENS)
     return fail (reader, "the id of %s is not a number below %d", token, MAX_TOKENS);
-  *id = (guint32) value;
+  *id = node->n;
   reader->max_id = MAX (reader->max_id, *id);
   return TRUE;
 }
 
-/* The object of a part, and what it is. `*type` NULL = the part is null. */
+/* What a part is. `*type` NULL = the part is null. */
 static gboolean
-read_part (Reader *reader, JsonNode *node, const gchar *part, JsonObject **object,
-    const gchar **type)
+read_part (Reader *reader, const SeqJson *node, const gchar *part, const gchar **type)
 {
-  *object = NULL;
-  *type = NULL;
-  if (node == NULL || JSON_NODE_HOLDS_NULL (node))
-    return TRUE;
-  if (JSON_NODE_HOLDS_OBJECT (node)) {
-    *object = json_node_get_object (node);
-    *type = member_string (*object, "type");
-  }
-  return *type != NULL || fail (reader, "%s has no type", part);
+  *type = member_string (node, "type");
+  return *type != NULL || node == NULL || fail (reader, "%s has no type", part);
 }
 
 static gboolean
@@ -170,7 +108,7 @@ refuse (Reader *reader, const gchar *part, const gchar *type)
 /* ---- parts ---- */
 
 static gboolean
-read_replace (Reader *reader, JsonObject *object)
+read_replace (Reader *reader, const SeqJson *object)
 {
   const gchar *from = member_string (member_object (object, "pattern"), "String");
   const gchar *to = member_string (object, "content");
@@ -186,27 +124,37 @@ read_replace (Reader *reader, JsonObject *object)
   return TRUE;
 }
 
+static gboolean read_normalizer (Reader *reader, const SeqJson *object);
+
 static gboolean
-read_normalizer (Reader *reader, JsonNode *node)
+read_normalizers (Reader *reader, const SeqJson *array)
 {
-  JsonObject *object;
+  const SeqJson *node;
+  guint32 i;
+
+  if (array == NULL)
+    return fail (reader, "normalizer Sequence has no normalizers");
+  for (i = 0, node = array + 1; i < array->n; i++, node += node->skip) {
+    if (!read_normalizer (reader, node))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+read_normalizer (Reader *reader, const SeqJson *object)
+{
   const gchar *type;
-  gboolean ok = TRUE;
   guint i;
 
-  if (!read_part (reader, node, "normalizer", &object, &type))
+  if (!read_part (reader, object, "normalizer", &type))
     return FALSE;
   if (type == NULL)
     return TRUE;
   if (strcmp (type, "Replace") == 0)
     return read_replace (reader, object);
-  if (strcmp (type, "Sequence") == 0) {
-    JsonArray *array = member_array (object, "normalizers");
-
-    for (i = 0; ok && array != NULL && i < json_array_get_length (array); i++)
-      ok = read_normalizer (reader, json_array_get_element (array, i));
-    return ok && (array != NULL || fail (reader, "normalizer Sequence has no normalizers"));
-  }
+  if (strcmp (type, "Sequence") == 0)
+    return read_normalizers (reader, member_array (object, "normalizers"));
   if (strcmp (type, "Lowercase") != 0 && strcmp (type, "Uppercase") != 0)
     return refuse (reader, "normalizer", type);
   for (i = 0; i < 256; i++) {
@@ -219,11 +167,9 @@ read_normalizer (Reader *reader, JsonNode *node)
 
 /* With its regular expression or a blank in front it would cut words that blanks belong to. */
 static gboolean
-read_byte_level (Reader *reader, JsonObject *object)
+read_byte_level (Reader *reader, const SeqJson *object)
 {
-  JsonNode *regex = member (object, "use_regex");
-
-  if (regex == NULL || member_set (object, "use_regex"))
+  if (seq_json_member (object, "use_regex") == NULL || member_set (object, "use_regex"))
     return fail (reader, "pre_tokenizer ByteLevel with use_regex cannot be read");
   if (member_set (object, "add_prefix_space"))
     return fail (reader, "pre_tokenizer ByteLevel with add_prefix_space cannot be read");
@@ -233,9 +179,9 @@ read_byte_level (Reader *reader, JsonObject *object)
 
 /* At one letter, or between all of them. */
 static gboolean
-read_split (Reader *reader, JsonObject *object)
+read_split (Reader *reader, const SeqJson *object)
 {
-  JsonObject *pattern = member_object (object, "pattern");
+  const SeqJson *pattern = member_object (object, "pattern");
   const gchar *letter = member_string (pattern, "String"), *regex = member_string (pattern, "Regex");
   const gchar *behavior = member_string (object, "behavior");
   gboolean all = regex != NULL && *regex == '\0';
@@ -261,14 +207,13 @@ read_split (Reader *reader, JsonObject *object)
 }
 
 static gboolean
-read_pre_tokenizer (Reader *reader, JsonNode *node)
+read_pre_tokenizer (Reader *reader, const SeqJson *object)
 {
-  JsonObject *object;
   const gchar *type;
   gboolean split;
   guint i;
 
-  if (!read_part (reader, node, "pre_tokenizer", &object, &type))
+  if (!read_part (reader, object, "pre_tokenizer", &type))
     return FALSE;
   if (type == NULL)
     return TRUE;
@@ -290,53 +235,73 @@ read_pre_tokenizer (Reader *reader, JsonNode *node)
   return TRUE;
 }
 
+/* Merges tell tokens by their ids. */
 static gboolean
-read_vocab (Reader *reader, JsonObject *vocab)
+check_ids (Reader *reader)
 {
-  JsonObjectIter iter;
-  const gchar *token;
-  JsonNode *node;
-  guint32 id;
+  const SeqTokenTable *vocab = reader->model->vocab;
+  guint32 *owners = g_new0 (guint32, (gsize) reader->max_id + 1);       /* one past the token */
+  gboolean ok = TRUE;
+  guint i;
+
+  for (i = 0; ok && i < seq_token_table_get_n (vocab); i++) {
+    SeqToken token = seq_token_table_get (vocab, i);
+
+    if (owners[token.id] != 0)
+      ok = fail (reader, "the tokens '%.40s' and '%.40s' have the same id",
+          seq_token_table_get (vocab, owners[token.id] - 1).text, token.text);
+    owners[token.id] = i + 1;
+  }
+  g_free (owners);
+  return ok;
+}
+
+static gboolean
+read_vocab (Reader *reader, const SeqJson *vocab)
+{
+  const SeqJson *node;
+  guint32 i, id;
 
   if (vocab == NULL)
     return fail (reader, "the model has no vocab");
-  if (json_object_get_size (vocab) > MAX_TOKENS)
+  if (vocab->n > MAX_TOKENS)
     return fail (reader, "more than %d tokens", MAX_TOKENS);
-  json_object_iter_init (&iter, vocab);
-  while (json_object_iter_next (&iter, &token, &node)) {
-    if (strlen (token) > SEQ_MODEL_MAX_TOKEN)
-      return fail (reader, "the token %.40s... is longer than %d bytes", token,
+  for (i = 0, node = vocab + 1; i < vocab->n; i++, node += node->skip) {
+    const SeqJson *token = node++;
+
+    if (token->n > SEQ_MODEL_MAX_TOKEN)
+      return fail (reader, "the token %.40s... is longer than %d bytes", token->text,
           SEQ_MODEL_MAX_TOKEN);
-    if (!read_id (reader, node, token, &id))
+    if (!read_id (reader, node, token->text, &id))
       return FALSE;
-    g_hash_table_insert (reader->model->vocab, g_strdup (token), GUINT_TO_POINTER (id));
+    seq_token_table_add (reader->model->vocab, token->text, token->n, id);
   }
-  return TRUE;
+  return reader->model->whole_words || check_ids (reader);
 }
 
 static gboolean
-look_up (const Reader *reader, const gchar *token, guint32 *id)
+look_up (const Reader *reader, const gchar *token, gsize len, guint32 *id)
 {
-  gpointer value;
-  gboolean found = g_hash_table_lookup_extended (reader->model->vocab, token, NULL, &value);
-
-  if (found)
-    *id = GPOINTER_TO_UINT (value);
-  return found;
+  return seq_token_table_look_up (reader->model->vocab, token, len, id);
 }
 
-/* `left` and `right` are at most as long as tokens where they are known. */
+/* Parts are at most as long as tokens where they are known. */
 static gboolean
-add_merge (Reader *reader, const gchar *left, const gchar *right, guint rank)
+add_merge (Reader *reader, const gchar *left, gsize n_left, const gchar *right, gsize n_right,
+    guint rank)
 {
-  gchar both[2 * SEQ_MODEL_MAX_TOKEN + 1];
+  gchar both[2 * SEQ_MODEL_MAX_TOKEN];
+  gint shown_left = (gint) MIN (n_left, 40), shown_right = (gint) MIN (n_right, 40);
   guint32 left_id, right_id, id;
 
-  if (!look_up (reader, left, &left_id) || !look_up (reader, right, &right_id))
-    return fail (reader, "merge %u, '%.40s' and '%.40s': not in the vocab", rank, left, right);
-  g_snprintf (both, sizeof both, "%s%s", left, right);
-  if (!look_up (reader, both, &id))
-    return fail (reader, "merge %u: '%.80s' is not in the vocab", rank, both);
+  if (!look_up (reader, left, n_left, &left_id) || !look_up (reader, right, n_right, &right_id))
+    return fail (reader, "merge %u, '%.*s' and '%.*s': not in the vocab", rank, shown_left, left,
+        shown_right, right);
+  memcpy (both, left, n_left);
+  memcpy (both + n_left, right, n_right);
+  if (!look_up (reader, both, n_left + n_right, &id))
+    return fail (reader, "merge %u: '%.*s%.*s' is not in the vocab", rank, shown_left, left,
+        shown_right, right);
   if (left_id == reader->tokenizer->unk || right_id == reader->tokenizer->unk)
     return fail (reader, "merge %u is of the unknown token", rank);
   seq_tokenizer_model_add_merge (reader->model, left_id, right_id, rank, id);
@@ -345,47 +310,39 @@ add_merge (Reader *reader, const gchar *left, const gchar *right, guint rank)
 
 /* A merge is "left right" or, in newer files, ["left", "right"]. */
 static gboolean
-read_merge (Reader *reader, JsonNode *node, guint rank)
+read_merge (Reader *reader, const SeqJson *node, guint rank)
 {
-  const gchar *text = node_string (node), *left = NULL, *right = NULL;
-  gchar **parts = NULL;
-  gboolean ok;
+  const gchar *text = seq_json_string (node), *blank = text != NULL ? strchr (text, ' ') : NULL;
 
-  if (text != NULL) {
-    parts = g_strsplit (text, " ", 3);
-    if (g_strv_length (parts) == 2) {
-      left = parts[0];
-      right = parts[1];
-    }
-  } else if (JSON_NODE_HOLDS_ARRAY (node)
-      && json_array_get_length (json_node_get_array (node)) == 2) {
-    left = node_string (json_array_get_element (json_node_get_array (node), 0));
-    right = node_string (json_array_get_element (json_node_get_array (node), 1));
-  }
-  ok = left != NULL && right != NULL ? add_merge (reader, left, right, rank)
-      : fail (reader, "merge %u is not two tokens", rank);
-  g_strfreev (parts);
-  return ok;
+  if (blank != NULL && strchr (blank + 1, ' ') == NULL)
+    return add_merge (reader, text, (gsize) (blank - text), blank + 1,
+        node->n - (gsize) (blank + 1 - text), rank);
+  if (node->type == SEQ_JSON_ARRAY && node->n == 2 && node[1].type == SEQ_JSON_STRING
+      && node[2].type == SEQ_JSON_STRING)
+    return add_merge (reader, node[1].text, node[1].n, node[2].text, node[2].n, rank);
+  return fail (reader, "merge %u is not two tokens", rank);
 }
 
 static gboolean
-read_merges (Reader *reader, JsonArray *merges)
+read_merges (Reader *reader, const SeqJson *merges)
 {
-  guint i, n = merges != NULL ? json_array_get_length (merges) : 0;
-  gboolean ok = TRUE;
+  const SeqJson *node;
+  guint32 i;
 
   if (merges == NULL)
     return fail (reader, "the model BPE has no merges");
-  if (n > MAX_MERGES)
+  if (merges->n > MAX_MERGES)
     return fail (reader, "more than %d merges", MAX_MERGES);
-  seq_tokenizer_model_reserve_merges (reader->model, n);
-  for (i = 0; ok && i < n; i++)
-    ok = read_merge (reader, json_array_get_element (merges, i), i);
-  return ok;
+  seq_tokenizer_model_reserve_merges (reader->model, merges->n);
+  for (i = 0, node = merges + 1; i < merges->n; i++, node += node->skip) {
+    if (!read_merge (reader, node, i))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 static gboolean
-check_bpe (Reader *reader, JsonObject *object)
+check_bpe (Reader *reader, const SeqJson *object)
 {
   static const gchar *const refused[] = {
     "dropout", "byte_fallback", "ignore_merges", "continuing_subword_prefix", "end_of_word_suffix"
@@ -401,12 +358,11 @@ check_bpe (Reader *reader, JsonObject *object)
 }
 
 static gboolean
-read_model (Reader *reader, JsonNode *node)
+read_model (Reader *reader, const SeqJson *object)
 {
-  JsonObject *object;
   const gchar *type, *unk;
 
-  if (!read_part (reader, node, "model", &object, &type))
+  if (!read_part (reader, object, "model", &type))
     return FALSE;
   if (type == NULL)
     return fail (reader, "there is no model");
@@ -418,7 +374,7 @@ read_model (Reader *reader, JsonNode *node)
   if (!read_vocab (reader, member_object (object, "vocab")))
     return FALSE;
   unk = member_string (object, "unk_token");
-  if (unk != NULL && !look_up (reader, unk, &reader->tokenizer->unk))
+  if (unk != NULL && !look_up (reader, unk, strlen (unk), &reader->tokenizer->unk))
     return fail (reader, "unk_token %s is not in the vocab", unk);
   if (reader->model->whole_words)
     return TRUE;
@@ -429,15 +385,14 @@ read_model (Reader *reader, JsonNode *node)
 
 /* Special tokens take ids; one that residues may hold would have to be found there. */
 static gboolean
-read_added_token (Reader *reader, JsonNode *node)
+read_added_token (Reader *reader, const SeqJson *object)
 {
-  JsonObject *object = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
   const gchar *content = member_string (object, "content");
   guint32 id;
 
   if (content == NULL)
     return fail (reader, "an added token has no content");
-  if (!read_id (reader, member (object, "id"), content, &id))
+  if (!read_id (reader, seq_json_member (object, "id"), content, &id))
     return FALSE;
   if (!member_set (object, "special")
       || strspn (content, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz*-.") ==
@@ -449,33 +404,36 @@ read_added_token (Reader *reader, JsonNode *node)
 }
 
 static gboolean
-read_added_tokens (Reader *reader, JsonArray *array)
+read_added_tokens (Reader *reader, const SeqJson *array)
 {
-  guint i, n = array != NULL ? json_array_get_length (array) : 0;
-  gboolean ok = TRUE;
+  guint32 i, n = array != NULL ? array->n : 0;
+  const SeqJson *node;
 
-  for (i = 0; ok && i < n; i++)
-    ok = read_added_token (reader, json_array_get_element (array, i));
-  return ok;
+  for (i = 0, node = seq_json_first (array); i < n; i++, node += node->skip) {
+    if (!read_added_token (reader, node))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 /* Right where the file says nothing. */
 static gboolean
-read_direction (Reader *reader, JsonObject *object, const gchar *part, gboolean *left)
+read_direction (Reader *reader, const SeqJson *object, const gchar *part, gboolean *left)
 {
   const gchar *direction = member_string (object, "direction");
 
   *left = g_strcmp0 (direction, "Left") == 0;
-  return *left || member (object, "direction") == NULL || g_strcmp0 (direction, "Right") == 0
+  return *left || seq_json_member (object, "direction") == NULL
+      || g_strcmp0 (direction, "Right") == 0
       || fail (reader, "%s: the direction is neither Left nor Right", part);
 }
 
 static gboolean
-read_padding (Reader *reader, JsonObject *padding)
+read_padding (Reader *reader, const SeqJson *padding)
 {
   if (!read_direction (reader, padding, "padding", &reader->tokenizer->pad_left))
     return FALSE;
-  if (padding != NULL && !read_id (reader, member (padding, "pad_id"), "the padding",
+  if (padding != NULL && !read_id (reader, seq_json_member (padding, "pad_id"), "the padding",
           &reader->tokenizer->pad))
     return FALSE;
   return reader->tokenizer->pad != SEQ_TOKENIZER_NO_ID
@@ -485,12 +443,12 @@ read_padding (Reader *reader, JsonObject *padding)
 /* ---- prefix and suffix ---- */
 
 static gboolean
-read_template_piece (Reader *reader, JsonObject *specials, JsonNode *node, gboolean *in_body)
+read_template_piece (Reader *reader, const SeqJson *specials, const SeqJson *object,
+    gboolean *in_body)
 {
-  JsonObject *object = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
   const gchar *name = member_string (member_object (object, "SpecialToken"), "id");
   guint32 *part = *in_body ? &reader->tokenizer->suffix : &reader->tokenizer->prefix;
-  JsonArray *ids;
+  const SeqJson *ids;
 
   if (name == NULL) {
     if (*in_body || member_object (object, "Sequence") == NULL)
@@ -499,39 +457,39 @@ read_template_piece (Reader *reader, JsonObject *specials, JsonNode *node, gbool
     return TRUE;
   }
   ids = member_array (member_object (specials, name), "ids");
-  if (ids == NULL || json_array_get_length (ids) != 1 || *part != SEQ_TOKENIZER_NO_ID)
+  if (ids == NULL || ids->n != 1 || *part != SEQ_TOKENIZER_NO_ID)
     return fail (reader, "post_processor TemplateProcessing can be read with one token before and "
         "one after the sequence, not with %s", name);
-  return read_id (reader, json_array_get_element (ids, 0), name, part);
+  return read_id (reader, ids + 1, name, part);
 }
 
 static gboolean
-read_template (Reader *reader, JsonObject *object)
+read_template (Reader *reader, const SeqJson *object)
 {
-  JsonArray *single = member_array (object, "single");
-  guint i, n = single != NULL ? json_array_get_length (single) : 0;
+  const SeqJson *single = member_array (object, "single"), *node;
+  const SeqJson *specials = member_object (object, "special_tokens");
+  guint32 i, n = single != NULL ? single->n : 0;
   gboolean ok = TRUE, in_body = FALSE;
 
-  for (i = 0; ok && i < n; i++)
-    ok = read_template_piece (reader, member_object (object, "special_tokens"),
-        json_array_get_element (single, i), &in_body);
+  for (i = 0, node = seq_json_first (single); ok && i < n; i++, node += node->skip)
+    ok = read_template_piece (reader, specials, node, &in_body);
   return ok && (in_body || fail (reader, "post_processor TemplateProcessing has no sequence"));
 }
 
 static gboolean
-read_bert_token (Reader *reader, JsonArray *pair, const gchar *token, guint32 *id)
+read_bert_token (Reader *reader, const SeqJson *pair, const gchar *token, guint32 *id)
 {
-  return read_id (reader, pair != NULL && json_array_get_length (pair) == 2
-      ? json_array_get_element (pair, 1) : NULL, token, id);
+  const SeqJson *first = seq_json_first (pair);
+
+  return read_id (reader, first != NULL && pair->n == 2 ? first + first->skip : NULL, token, id);
 }
 
 static gboolean
-read_post_processor (Reader *reader, JsonNode *node)
+read_post_processor (Reader *reader, const SeqJson *object)
 {
-  JsonObject *object;
   const gchar *type;
 
-  if (!read_part (reader, node, "post_processor", &object, &type))
+  if (!read_part (reader, object, "post_processor", &type))
     return FALSE;
   if (type == NULL)
     return TRUE;
@@ -546,44 +504,33 @@ read_post_processor (Reader *reader, JsonNode *node)
 }
 
 static gboolean
-read_root (Reader *reader, JsonNode *node)
+read_root (Reader *reader, const SeqJson *root)
 {
-  JsonObject *root = node != NULL && JSON_NODE_HOLDS_OBJECT (node)
-      ? json_node_get_object (node) : NULL;
-
-  if (root == NULL)
-    return fail (reader, "not an object");
-  return read_normalizer (reader, member (root, "normalizer"))
-      && read_pre_tokenizer (reader, member (root, "pre_tokenizer"))
-      && read_model (reader, member (root, "model"))
+  return read_normalizer (reader, seq_json_member (root, "normalizer"))
+      && read_pre_tokenizer (reader, seq_json_member (root, "pre_tokenizer"))
+      && read_model (reader, seq_json_member (root, "model"))
       && read_added_tokens (reader, member_array (root, "added_tokens"))
       && read_padding (reader, member_object (root, "padding"))
       && read_direction (reader, member_object (root, "truncation"), "truncation",
       &reader->tokenizer->truncate_left)
-      && read_post_processor (reader, member (root, "post_processor"));
+      && read_post_processor (reader, seq_json_member (root, "post_processor"));
 }
 
 gboolean
-seq_tokenizer_parse_json (SeqTokenizer *tokenizer, const gchar *text, gsize len, const gchar *name,
+seq_tokenizer_parse_json (SeqTokenizer *tokenizer, gchar *text, gsize len, const gchar *name,
     GError **error)
 {
-  Reader reader = { name, tokenizer, NULL, 0, error };
-  GError *json_error = NULL;
-  JsonParser *parser;
-  gboolean ok;
+  Reader reader = { name, tokenizer, seq_tokenizer_model_new (), 0, error };
+  gchar *message = NULL;
+  SeqJson *nodes = seq_json_parse (text, len, MAX_VALUES, &message);
+  gboolean ok = nodes != NULL ? read_root (&reader, nodes) : fail (&reader, "%s", message);
 
-  if (!check_size (&reader, text, len))
-    return FALSE;
+  g_free (message);
+  g_free (nodes);
   tokenizer->units = SEQ_UNITS_MODEL;
-  tokenizer->model = reader.model = seq_tokenizer_model_new ();
-  parser = json_parser_new_immutable ();
-  if (json_parser_load_from_data (parser, text, (gssize) len, &json_error))
-    ok = read_root (&reader, json_parser_get_root (parser));
-  else
-    ok = fail (&reader, "%s", json_error->message);
-  g_clear_error (&json_error);
-  g_object_unref (parser);
-  seq_tokenizer_model_finish (reader.model);
+  tokenizer->model = reader.model;
+  if (ok)
+    seq_tokenizer_model_finish (reader.model);
   tokenizer->vocab_size = reader.max_id + 1;
   return ok;
 }

@@ -79,6 +79,35 @@ parse (SeqTokenizer *tokenizer, gchar *text, gsize len, const gchar *path, GErro
   return seq_tokenizer_parse_vocab (tokenizer, text, len, path, error);
 }
 
+/* Models that users ask for by name, whose vocabulary is too much for a preset. */
+static const struct
+{
+  const gchar *name, *model;
+} own_files[] = {
+  {"dnabert2", "DNABERT-2 (zhihan1996/DNABERT-2-117M on Hugging Face)"}
+};
+
+static void
+fail_open (const gchar *path, gint code, GError **error)
+{
+  gchar *names;
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (own_files); i++) {
+    if (strcmp (own_files[i].name, path) == 0) {
+      g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_NOT_FOUND,
+          "%s is no preset: give the path of the tokenizer.json that comes with the model %s", path,
+          own_files[i].model);
+      return;
+    }
+  }
+  names = g_strjoinv (", ", (gchar **) seq_tokenizer_list_presets ());
+  g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_NOT_FOUND,
+      "%s is neither a preset (%s) nor a file that can be opened: %s", path, names,
+      g_strerror (code));
+  g_free (names);
+}
+
 static gint
 open_path (const gchar *path, struct stat *status, GError **error)
 {
@@ -86,12 +115,7 @@ open_path (const gchar *path, struct stat *status, GError **error)
   gint fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
   if (fd < 0 || fstat (fd, status) < 0) {
-    gchar *names = g_strjoinv (", ", (gchar **) seq_tokenizer_list_presets ());
-
-    g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_NOT_FOUND,
-        "%s is neither a preset (%s) nor a file that can be opened: %s", path, names,
-        g_strerror (errno));
-    g_free (names);
+    fail_open (path, errno, error);
   } else if (!S_ISREG (status->st_mode) || status->st_size > (off_t) MAX_SIZE) {
     fail_size (path, MAX_SIZE, error);
   } else {

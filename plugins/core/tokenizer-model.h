@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include "token-table.h"
 
 G_BEGIN_DECLS
 
@@ -11,7 +11,7 @@ G_BEGIN_DECLS
  *
  * A model is filled in once and never changed then; any number of threads may walk it. */
 
-#define SEQ_MODEL_MAX_TOKEN 256 /* bytes of one token */
+#define SEQ_MODEL_MAX_TOKEN 1024 /* bytes of one token */
 
 /* What a byte, as it stands in the residues, is to the words. */
 typedef enum
@@ -35,10 +35,18 @@ typedef struct
   guint8 map[256];              /* what is read for each byte */
   guint8 classes[256];          /* SeqModelClass of each byte */
   guint32 letters[256];         /* id of what is read for each byte, G_MAXUINT32 = none */
-  GHashTable *vocab;            /* token (owned) to id */
+  SeqTokenTable *vocab;
   SeqModelMerge *merges;        /* open addressing, (1 << bits) slots, at most half of them used */
   guint bits;
+  guint32 n_ranks;              /* ranks are below this */
   guint64 factor;               /* of the hash: drawn anew, so that no file can aim at it */
+
+  /* merges once more, by the token on their left: ranks `starts[id]` to `starts[id + 1]` - 1 of
+   * `left_ranks`, lowest first; ids are below `n_starts` */
+  guint32 *starts, *left_ranks;
+  guint32 n_starts;
+  gboolean in_order;            /* no merge can be done before one of a lower rank: see
+                                 * tokenizer-bpe.h */
 } SeqTokenizerModel;
 
 /* A token whose first residue stands at `position`; `id` G_MAXUINT32 = an unknown unit. Returns:
@@ -54,15 +62,32 @@ void seq_tokenizer_model_reserve_merges (SeqTokenizerModel *model, gsize n);
 /* Of two merges of the same pair the later one counts, as with Hugging Face. */
 void seq_tokenizer_model_add_merge (SeqTokenizerModel *model, guint32 left, guint32 right,
     guint32 rank, guint32 id);
-/* Derives `letters` from `map` and `vocab`. */
+/* Derives `letters` from `map` and `vocab`, and what the merges are searched by. */
 void seq_tokenizer_model_finish (SeqTokenizerModel *model);
 
 /* Whether no residue can be unknown. */
 gboolean seq_tokenizer_model_knows_all (const SeqTokenizerModel *model);
 
-/* Calls `func` for each token in order. The working memory is 40 bytes a letter of the longest word,
- * the time O(n log n). */
-void seq_tokenizer_model_walk (const SeqTokenizerModel *model, const guint8 *residues, gsize n,
+/* The merge of two tokens, NULL = there is none. */
+const SeqModelMerge *seq_tokenizer_model_find_merge (const SeqTokenizerModel *model, guint32 left,
+    guint32 right);
+
+/* One past the word that starts at `from`, `limit` where it goes on there. `known`: the residues
+ * before it, one at least, belong to it. */
+static inline gsize
+seq_model_word_end (const SeqTokenizerModel *model, const guint8 *residues, gsize from, gsize known,
+    gsize limit)
+{
+  guint8 kind = model->classes[residues[from]];
+
+  while (kind != SEQ_MODEL_ALONE && known < limit && model->classes[residues[known]] == kind)
+    known++;
+  return known;
+}
+
+/* Calls `func` for each token in order until it says no. Memory and time: see tokenizer-bpe.h.
+ * Returns: FALSE where there is no memory for a word; the tokens before it have been handed out. */
+gboolean seq_tokenizer_model_walk (const SeqTokenizerModel *model, const guint8 *residues, gsize n,
     SeqModelFunc func, gpointer data);
 
 G_END_DECLS

@@ -87,8 +87,9 @@ gboolean seq_tokenizer_parse_vocab (SeqTokenizer *tokenizer, gchar *text, gsize 
 /* Whether the text is a tokenizer.json: whether its first byte that is no blank is a brace. */
 gboolean seq_tokenizer_is_json (const gchar *text, gsize len);
 
-/* Fills in what a tokenizer.json in memory says. `name`: for messages. */
-gboolean seq_tokenizer_parse_json (SeqTokenizer *tokenizer, const gchar *text, gsize len,
+/* Fills in what a tokenizer.json says. `text`: `len` bytes, which it overwrites, and a NUL. `name`:
+ * for messages. */
+gboolean seq_tokenizer_parse_json (SeqTokenizer *tokenizer, gchar *text, gsize len,
     const gchar *name, GError **error);
 
 /* out[i] = table[in[i]]. Returns: how many of them are `marker`. */

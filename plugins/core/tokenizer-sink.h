@@ -20,6 +20,7 @@ typedef struct
   gsize index;                  /* of the next body token */
   gsize position;               /* first residue of token `first` */
   gboolean in_run;              /* the last unit was unknown */
+  gboolean failed;              /* no memory for a word of a tokenizer.json */
   guint64 unknown;
   gssize unknown_position;
   guint n_ids;

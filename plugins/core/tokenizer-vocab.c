@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "token-table.h"
 #include "tokenizer-private.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ typedef struct
 {
   const gchar *name;
   SeqTokenizer *tokenizer;
-  GHashTable *seen;             /* names in brackets, which point into the text */
+  SeqTokenTable *seen;          /* names in brackets */
   guint32 id;
 } Reader;
 
@@ -49,12 +50,13 @@ part_of_name (SeqTokenizer *tokenizer, const gchar *name)
 }
 
 static gboolean
-add_name (Reader *reader, gchar *name, GError **error)
+add_name (Reader *reader, const gchar *name, gsize len, GError **error)
 {
-  guint32 *part = part_of_name (reader->tokenizer, name);
+  guint32 *part = part_of_name (reader->tokenizer, name), first;
 
-  if (!g_hash_table_add (reader->seen, name))
+  if (seq_token_table_look_up (reader->seen, name, len, &first))
     return fail (reader, error, "the token %s is there twice", name);
+  seq_token_table_add (reader->seen, name, (guint32) len, reader->id);
   if (part != NULL) {
     if (*part != SEQ_TOKENIZER_NO_ID)
       return fail (reader, error, "%s has the same part as the token of line %u", name, *part + 1);
@@ -92,7 +94,7 @@ add_line (Reader *reader, gchar *line, gsize len, GError **error)
   if (len == 1)
     return add_letter (reader, (guint8) line[0], error);
   if ((line[0] == '<' && line[len - 1] == '>') || (line[0] == '[' && line[len - 1] == ']'))
-    return add_name (reader, line, error);
+    return add_name (reader, line, len, error);
   return fail (reader, error, "%s is more than one letter; only single letters and names in <> or "
       "[] can be read", line);
 }
@@ -105,7 +107,7 @@ seq_tokenizer_parse_vocab (SeqTokenizer *tokenizer, gchar *text, gsize len, cons
   gchar *line = text, *end = text + len;
   gboolean ok = TRUE;
 
-  reader.seen = g_hash_table_new (g_str_hash, g_str_equal);
+  reader.seen = seq_token_table_new ();
   while (ok && line < end) {
     gchar *newline = memchr (line, '\n', (gsize) (end - line));
     gchar *next = newline != NULL ? newline : end;
@@ -118,7 +120,7 @@ seq_tokenizer_parse_vocab (SeqTokenizer *tokenizer, gchar *text, gsize len, cons
     line = next + 1;
     reader.id++;
   }
-  g_hash_table_unref (reader.seen);
+  seq_token_table_free (reader.seen);
 
   if (ok && tokenizer->pad == SEQ_TOKENIZER_NO_ID) {
     g_set_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_FORMAT,

@@ -261,7 +261,8 @@ seq_tokenizer_walk (SeqSink *sink, gsize n)
       walk_split (sink, n);
       break;
     case SEQ_UNITS_MODEL:
-      seq_tokenizer_model_walk (sink->tokenizer->model, sink->residues, n, walk_model_token, sink);
+      sink->failed = !seq_tokenizer_model_walk (sink->tokenizer->model, sink->residues, n,
+          walk_model_token, sink);
       break;
   }
 }

@@ -26,6 +26,7 @@ sink_init (SeqSink *sink, const SeqTokenizer *tokenizer, const guint8 *residues,
   sink->index = 0;
   sink->position = n;
   sink->in_run = FALSE;
+  sink->failed = FALSE;
   sink->unknown = 0;
   sink->unknown_position = -1;
   sink->n_ids = 0;
@@ -68,7 +69,7 @@ seq_tokenizer_count (const SeqTokenizer *tokenizer, const guint8 *residues, gsiz
     return n;
   sink_init (&sink, tokenizer, residues, n, 0, G_MAXSIZE);
   seq_tokenizer_walk (&sink, n);
-  return sink.index;
+  return sink.failed ? SEQ_TOKENIZER_NO_MEMORY : sink.index;
 }
 
 gsize
@@ -81,7 +82,7 @@ seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 *resid
     return first < fixed_count (tokenizer, n) ? first : n;
   sink_init (&sink, tokenizer, residues, n, first, 1);
   seq_tokenizer_walk (&sink, n);
-  return sink.position;
+  return sink.failed ? SEQ_TOKENIZER_NO_MEMORY : sink.position;
 }
 
 /* Tokens whose ids are bytes. */
@@ -258,6 +259,8 @@ seq_tokenizer_encode (const SeqTokenizer *tokenizer, const guint8 *residues, gsi
   sink.out = put_special (out, dtype, tokenizer->prefix);
   if (!encode_direct (&sink, n)) {
     seq_tokenizer_walk (&sink, n);
+    if (sink.failed)
+      return SEQ_TOKENIZER_NO_MEMORY;
     seq_sink_flush (&sink);
   }
   end = put_special (sink.out, dtype, tokenizer->suffix);

@@ -30,13 +30,18 @@ typedef struct _SeqTokenizer SeqTokenizer;
 typedef enum
 {
   SEQ_UNKNOWN_TOKEN,            /* one unknown token each */
-  SEQ_UNKNOWN_PER_RUN,          /* one unknown token for a run of them (Hugging Face's ESM) */
+  SEQ_UNKNOWN_PER_RUN,          /* one unknown token for a run of them, as esm2, prott5, nt6 and
+                                 * nt6-v1 have it in the models' own tokenizers */
   SEQ_UNKNOWN_SKIP,             /* nothing: it is left out */
   SEQ_UNKNOWN_ERROR             /* the caller fails: see seq_tokenizer_encode() */
 } SeqUnknown;
 
 /* What seq_tokenizer_get_unk_id() says where the vocabulary has no unknown token. */
 #define SEQ_TOKENIZER_NO_ID G_MAXUINT32
+
+/* What counting, finding and encoding say where the memory for a word of a tokenizer.json can't be
+ * had: see seq_tokenizer_new(). Nothing else makes them fail. */
+#define SEQ_TOKENIZER_NO_MEMORY G_MAXSIZE
 
 #define SEQ_TOKENIZER_ERROR (seq_tokenizer_error_quark ())
 GQuark seq_tokenizer_error_quark (void);
@@ -86,12 +91,17 @@ typedef enum
  * Sequence of these; pre-tokenizer null, Whitespace, WhitespaceSplit, Split (at one letter, or by the
  * empty regular expression), ByteLevel (without use_regex and add_prefix_space); model BPE, WordLevel;
  * post-processor null, ByteLevel, TemplateProcessing, BertProcessing with one token before and after;
- * anything else is refused by name. Residues are bytes: one that is not ASCII is unknown but with
+ * anything else is refused by name, and so are tokens of more than 1,024 bytes and, with BPE, two
+ * of one id. Residues are bytes: one that is not ASCII is unknown but with
  * ByteLevel. Special tokens are never found in residues. Padding is the file's own, or its special
  * token <pad> or [PAD]. Of `padding` the id and the direction are read, of `truncation` the
  * direction alone, `decoder` not at all. Where fuse_unk is set, SEQ_UNKNOWN_TOKEN means
- * SEQ_UNKNOWN_PER_RUN. A run of unknown units ends with its word. Every call reads a BPE word to
- * its end, whatever window is wanted: O(n log n) and 40 bytes a letter of the longest word.
+ * SEQ_UNKNOWN_PER_RUN. A run of unknown units ends with its word. BPE reads a word in pieces, so
+ * that neither the time of a window nor memory depend on how long the word is; 28 bytes a letter of
+ * a piece. Pieces are of 4,096 letters, longer where the merges of a file tie the letters of a
+ * longer text together, and whole words where its merges are in no order that a trained tokenizer
+ * has (a merge of a part that only a later merge makes); then memory may run out, see
+ * SEQ_TOKENIZER_NO_MEMORY.
  * Returns: a new tokenizer, or NULL with `error` set. */
 SeqTokenizer *seq_tokenizer_new (const gchar *name_or_path, SeqUnknown unknown, GError **error);
 SeqTokenizer *seq_tokenizer_ref (SeqTokenizer *tokenizer);
@@ -128,11 +138,12 @@ gboolean seq_tokenizer_is_fixed_rate (const SeqTokenizer *tokenizer);
 /* Whether tokens are single letters with ids of one byte, of which many are looked up at a time. */
 gboolean seq_tokenizer_is_narrow (const SeqTokenizer *tokenizer);
 
-/* The exact number of body tokens of `n` residues, without prefix and suffix. */
+/* The exact number of body tokens of `n` residues, without prefix and suffix; or
+ * SEQ_TOKENIZER_NO_MEMORY. */
 gsize seq_tokenizer_count (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n);
 
 /* The index of the first residue that body token `first` covers, `n` where there is no such
- * token. */
+ * token; or SEQ_TOKENIZER_NO_MEMORY. */
 gsize seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
     gsize first);
 
@@ -145,7 +156,8 @@ gsize seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 
  * `unknown_position` (may be NULL): index of the first unknown residue among them, -1 = none. With
  * SEQ_UNKNOWN_ERROR the caller has to fail where it is not -1: the ids written for unknown units
  * mean nothing then.
- * Returns: the number of tokens written, prefix and suffix included. */
+ * Returns: the number of tokens written, prefix and suffix included; or
+ * SEQ_TOKENIZER_NO_MEMORY, where some may have been written and nothing else is set. */
 gsize seq_tokenizer_encode (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
     gsize first, gsize max_body, SeqDtype dtype, void *out, guint64 *unknown,
     gssize *unknown_position);

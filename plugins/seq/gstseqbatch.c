@@ -189,6 +189,21 @@ post_unknown (GstSeqBatch * self, const SeqBatchRow * row, gsize position)
           NULL));
 }
 
+/* A word of a tokenizer.json may take more memory than there is. */
+static void
+post_no_memory (GstSeqBatch * self, const SeqBatchRow * row)
+{
+  const SeqBatchSource *source = row->block;
+  const GstSeqRecord *record = &source->records[row->record];
+  g_autofree gchar *name = dup_name (source, record);
+
+  GST_ELEMENT_ERROR_WITH_DETAILS (self, RESOURCE, NO_SPACE_LEFT, ("record %" G_GUINT64_FORMAT
+          " '%s': no memory to tokenize its %u residues", record->id, name, record->seq_len),
+      ("the tokenizer's merges make it read whole words at once"),
+      ("record", G_TYPE_UINT64, record->id, NULL));
+  self->failed = TRUE;
+}
+
 /* Only an error where the user asked for one, or nothing sensible can be written. */
 static gboolean
 check_job (GstSeqBatch * self, const GstSeqBatchJob * job)
@@ -196,6 +211,8 @@ check_job (GstSeqBatch * self, const GstSeqBatchJob * job)
   if (!job->table)
     GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("the names of a batch of %u records pass 4 GiB; set "
             "a smaller batch-size", job->n_rows), (NULL));
+  else if (job->result.no_memory_row >= 0)
+    post_no_memory (self, &job->rows[job->result.no_memory_row]);
   else if (self->active.unknown == SEQ_UNKNOWN_ERROR && job->result.unknown_row >= 0)
     post_unknown (self, &job->rows[job->result.unknown_row], job->result.unknown_position);
   else
@@ -412,13 +429,20 @@ add_windows (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize 
   GstFlowReturn ret = GST_FLOW_OK;
 
   for (gsize at = 0; ret == GST_FLOW_OK; at += self->stride) {
+    gsize step;
+
     row.tokens = MIN (self->max_body, body - at) + self->specials;
     ret = add_row (self, block, &row);
     if (body - at <= self->max_body)
       break;
     row.window++;
-    row.start += seq_tokenizer_token_position (self->tokenizer, residues + row.start,
+    step = seq_tokenizer_token_position (self->tokenizer, residues + row.start,
         record->seq_len - row.start, self->stride);
+    if (step == SEQ_TOKENIZER_NO_MEMORY) {
+      post_no_memory (self, &row);
+      return GST_FLOW_ERROR;
+    }
+    row.start += step;
   }
   return ret;
 }
@@ -431,10 +455,16 @@ add_truncated (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsiz
   SeqBatchRow row = {.block = block,.record = index,.tokens = self->max_length,
     .flags = GST_SEQ_BATCH_RECORD_TRUNCATED
   };
+  gsize start = 0;
 
   if (self->truncate_left)
-    row.start = seq_tokenizer_token_position (self->tokenizer, block->source.data + record->seq,
+    start = seq_tokenizer_token_position (self->tokenizer, block->source.data + record->seq,
         record->seq_len, body - self->max_body);
+  if (start == SEQ_TOKENIZER_NO_MEMORY) {
+    post_no_memory (self, &row);
+    return GST_FLOW_ERROR;
+  }
+  row.start = start;
   return add_row (self, block, &row);
 }
 
@@ -478,6 +508,10 @@ add_record (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index)
       record->seq_len);
   SeqBatchRow row = {.block = block,.record = index,.tokens = body + self->specials };
 
+  if (body == SEQ_TOKENIZER_NO_MEMORY) {
+    post_no_memory (self, &row);
+    return GST_FLOW_ERROR;
+  }
   if (body > self->max_body)
     return add_overlong (self, block, index, body);
   return add_row (self, block, &row);

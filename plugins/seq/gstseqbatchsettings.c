@@ -228,7 +228,8 @@ gst_seq_batch_settings_install (GObjectClass * klass)
           "channel for each of A, C, G and T", DEFAULT_TOKENIZER, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_UNKNOWN,
       g_param_spec_enum ("unknown", "Unknown", "What becomes of letters (or k-mers) that the "
-          "vocabulary does not have; they are counted in stats", unknown_get_type (),
+          "vocabulary does not have; they are counted in stats. The models' own tokenizers of "
+          "esm2, prott5, nt6 and nt6-v1 do as per-run", unknown_get_type (),
           SEQ_UNKNOWN_TOKEN, ready));
   install_limits (klass, ready, base | GST_PARAM_MUTABLE_PLAYING);
   install_tensors (klass, ready);

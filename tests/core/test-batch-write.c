@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "batch-write.h"
 
+#include "memory-limit.h"
+
 #include <string.h>
 
 /* what memory is filled with first, so that a byte that is not written shows */
@@ -398,6 +400,40 @@ test_counts_agree (void)
   }
 }
 
+/* A row whose word takes more memory than there is is named, and the others are written. */
+static void
+test_no_memory (void)
+{
+  g_autofree gchar *path = g_build_filename (g_getenv ("GST_SEQ_TEST_DATA"), "tokenizers",
+      "dna-bpe-shuffled.json", NULL);
+  g_autofree gchar *contig = g_strnfill (64 << 20, 'A');
+  const gchar *const texts[] = { "A", contig, "A", contig, NULL };
+  SeqTokenizer *t;
+  SeqBatchRow rows[4];
+  gint32 ids[4 * 8];
+  guint8 mask[4 * 8];
+  SeqBatchResult result;
+  Block *block;
+
+  if (!begin_memory_test ())
+    return;
+  t = tokenizer (path, SEQ_UNKNOWN_TOKEN);
+  block = block_new (texts);
+  for (guint i = 0; i < 4; i++) {
+    rows[i] = row_of (block, i);
+    rows[i].tokens = i % 2 ? 8 : 3;
+  }
+  limit_memory ();
+  seq_batch_write (&(SeqBatchTarget) {.tokenizer = t,.dtype = SEQ_DTYPE_INT32,.max_body = 6,
+        .n_rows = 4,.row_length = 8,.input_ids = ids,.attention_mask = mask }, rows, 4, &result);
+  g_assert_cmpint (result.no_memory_row, ==, 1);
+  g_assert_cmpint (result.unknown_row, ==, -1);
+  g_assert_cmpint (mask[0] + mask[1] + mask[2] + mask[3], ==, 3);
+  g_assert_cmpmem (ids + 16, 32, ids, 32);
+  block_free (block);
+  seq_tokenizer_unref (t);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -410,5 +446,6 @@ main (int argc, char **argv)
   g_test_add_func ("/batch-write/windows", test_windows);
   g_test_add_func ("/batch-write/unknown", test_unknown);
   g_test_add_func ("/batch-write/counts-agree", test_counts_agree);
+  g_test_add_func ("/batch-write/no-memory", test_no_memory);
   return g_test_run ();
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tokenizer.h"
 
+#include "memory-limit.h"
+
 #include <glib/gstdio.h>
 #include <string.h>
 
 /* tests/data/tokenizers: files and ids of Hugging Face's tokenizers. */
 static const gchar *const names[] = {
   "dna-bpe", "dna-bpe-plain", "dna-bpe-fuse", "protein-bpe-replace", "protein-words",
-  "protein-letters", "dna-bpe-bytes", "dna-bpe-isolated", "dna-bpe-removed"
+  "protein-letters", "dna-bpe-bytes", "dna-bpe-isolated", "dna-bpe-removed",
+  "dna-bpe-shuffled"
 };
 
 static gchar *
@@ -29,7 +32,8 @@ check_windows (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, c
   gint32 *out = g_new (gint32, n + 2);
   gsize first;
 
-  for (first = 0; first < n_body; first++) {
+  /* of a long one some, as each is found from the start on */
+  for (first = 0; first < n_body; first += 1 + n_body / 200) {
     gsize some = MIN (7, n_body - first), start;
 
     seq_tokenizer_encode (tokenizer, residues, n, first, 7, SEQ_DTYPE_INT32, out, NULL, NULL);
@@ -90,25 +94,67 @@ test_reference (gconstpointer data)
   seq_tokenizer_unref (tokenizer);
 }
 
-/* A word of a million letters, random and all the same: quadratic time would not end in time. */
+/* A random word of a million letters, and of the same letter: quadratic time would not end in time.
+ * Its windows, one from where the last one ends, are the whole. */
 static void
 test_long_word (void)
 {
   gchar *json = data_path ("dna-bpe-plain", ".json");
   SeqTokenizer *tokenizer = seq_tokenizer_new (json, SEQ_UNKNOWN_TOKEN, NULL);
   GRand *rand = g_rand_new_with_seed (5);
-  gsize i, n = 1000000;
+  const gsize n = 1000000, window = 512;
+  gint32 *ids = g_new (gint32, n), part[512];
   guint8 *residues = g_malloc (n);
+  gsize i, at, n_ids, start = 0;
 
   memset (residues, 'A', n);
   g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, n), <, n);
   for (i = 0; i < n; i++)
     residues[i] = (guint8) "ACGT"[g_rand_int_range (rand, 0, 4)];
-  g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, n), <, n / 2);
+  n_ids = seq_tokenizer_encode (tokenizer, residues, n, 0, G_MAXSIZE, SEQ_DTYPE_INT32, ids, NULL,
+      NULL);
+  g_assert_cmpuint (n_ids, <, n / 2);
+  for (at = 0; at < n_ids; at += window) {
+    gsize some = MIN (window, n_ids - at);
+
+    g_assert_cmpuint (seq_tokenizer_encode (tokenizer, residues + start, n - start, 0, window,
+            SEQ_DTYPE_INT32, part, NULL, NULL), ==, some);
+    g_assert_cmpmem (part, some * 4, ids + at, some * 4);
+    start += seq_tokenizer_token_position (tokenizer, residues + start, n - start, window);
+  }
+  g_assert_cmpuint (start, ==, n);
   g_free (residues);
+  g_free (ids);
   g_rand_free (rand);
   g_free (json);
   seq_tokenizer_unref (tokenizer);
+}
+
+/* Merges in no order make a word one piece, for which there may be no memory. */
+static void
+test_no_memory (void)
+{
+  gchar *json = data_path ("dna-bpe-shuffled", ".json");
+  const gsize n = 64 << 20;
+  SeqTokenizer *tokenizer;
+  guint8 *residues;
+  gint32 ids[8];
+
+  if (begin_memory_test ()) {
+    tokenizer = seq_tokenizer_new (json, SEQ_UNKNOWN_TOKEN, NULL);
+    residues = g_malloc (n);
+    memset (residues, 'A', n);
+    limit_memory ();
+    g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, n), ==, SEQ_TOKENIZER_NO_MEMORY);
+    g_assert_cmpuint (seq_tokenizer_token_position (tokenizer, residues, n, 3), ==,
+        SEQ_TOKENIZER_NO_MEMORY);
+    g_assert_cmpuint (seq_tokenizer_encode (tokenizer, residues, n, 0, 5, SEQ_DTYPE_INT32, ids,
+            NULL, NULL), ==, SEQ_TOKENIZER_NO_MEMORY);
+    g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, 1000), <, 1000);
+    g_free (residues);
+    seq_tokenizer_unref (tokenizer);
+  }
+  g_free (json);
 }
 
 /* Unknown letters: where they stand, left out, and without an unknown token. */
@@ -180,7 +226,8 @@ test_refused (void)
 #define WORDS(more) "{\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"A\":0}}," more "}"
 #define PAD "\"padding\":{\"pad_id\":0},"
 #define SPECIAL "{\"SpecialToken\":{\"id\":\"x\"}}"
-    {"{", "Parse error"}, {"{}", "there is no model"}, {"{\"model\":[]}", "model has no type"},
+    {"{", "byte 1: a string is missing"}, {"{}", "there is no model"},
+    {"{\"model\":[]}", "model has no type"},
     {"{\"model\":{\"type\":\"Unigram\"}}", "model Unigram cannot be read"},
     {"{\"normalizer\":{\"type\":\"NFC\"}}", "normalizer NFC cannot be read"},
     {"{\"normalizer\":{\"type\":\"Replace\"}}", "normalizer Replace"},
@@ -197,6 +244,8 @@ test_refused (void)
     {MODEL (",\"merges\":[1]"), "merge 0 is not two"},
     {MODEL (",\"merges\":[[\"A\",1]]"), "merge 0 is not two"},
     {MODEL (",\"merges\":[\"A C\",\"A x\"]"), "merge 1, 'A' and 'x': not in the vocab"},
+    {"{\"model\":{\"type\":\"BPE\",\"vocab\":{\"A\":0,\"C\":0}}}", "'A' and 'C' have the same id"},
+    {MODEL (",\"merges\":[\"A C G\"]"), "merge 0 is not two"},
     {MODEL (",\"merges\":[\"C A\"]"), "merge 0: 'CA' is not in the vocab"},
     {MODEL (",\"merges\":[\"A C\"]"), "no padding token"},
     {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"A+\"}}}", "pre_tokenizer Split"},
@@ -220,7 +269,7 @@ test_refused (void)
           SPECIAL "],\"special_tokens\":{\"x\":{\"ids\":[1]}}}"), "not with x"},
     {WORDS (PAD "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[" SPECIAL "],"
           "\"special_tokens\":{\"x\":{\"ids\":[1,2]}}}"), "not with x"},
-    {"{\"a\":/* */1}", "byte 5: '/' is not JSON"},
+    {"{\"a\":/* */1}", "byte 5: no value"},
 #undef MODEL
 #undef WORDS
 #undef PAD
@@ -235,28 +284,68 @@ test_refused (void)
   assert_refused (deep, 1000000, "nested more than 32 deep");
   memset (deep, ',', 1000000);
   deep[0] = '{';
-  assert_refused (deep, 1000000, "Parse error");
+  assert_refused (deep, 1000000, "byte 1: a string is missing");
   g_free (deep);
 }
 
 static void
 test_limits (void)
 {
-  gchar *text = g_strnfill (8000000, ',');
+  gchar *text = g_strnfill (20000000, ',');
   GString *token = g_string_new ("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"");
   guint i;
 
   text[0] = '{';
-  assert_refused (text, 8000000, "more than 7344128 values");
   /* commas in strings do not count, and quotes behind a backslash end none */
   memcpy (text, "{\"\\\"", 4);
-  assert_refused (text, 8000000, "Parse error");
-  for (i = 0; i < 257; i++)
+  assert_refused (text, 8000000, "byte 1: a string without end");
+  memcpy (text, "{\"a\":[", 6);
+  for (i = 6; i < 20000000; i++)
+    text[i] = i % 2 == 0 ? '0' : ',';
+  assert_refused (text, 20000000, "more than 8454144 values");
+  for (i = 0; i < 1025; i++)
     g_string_append_c (token, 'A');
   g_string_append (token, "\":0}}}");
-  assert_refused (token->str, token->len, "is longer than 256 bytes");
+  assert_refused (token->str, token->len, "is longer than 1024 bytes");
   g_string_free (token, TRUE);
   g_free (text);
+}
+
+/* 2^18 tokens that are all the same to g_str_hash(), in both kinds of files: pairs of letters,
+ * "Ab" or "BA", as the bits of a number say. */
+static void
+test_collisions (void)
+{
+  const guint n = 1 << 18;
+  GString *json = g_string_new ("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"[PAD]\":0");
+  GString *text = g_string_new ("[PAD]\n");
+  GString *files[] = { json, text };
+  gchar token[37] = "", *path = NULL;
+  guint i, bit, hash = 0;
+
+  for (i = 1; i < n; i++) {
+    for (bit = 0; bit < 18; bit++)
+      memcpy (token + 2 * bit, i >> bit & 1 ? "Ab" : "BA", 2);
+    g_assert_true (i == 1 || g_str_hash (token) == hash);
+    hash = g_str_hash (token);
+    g_string_append_printf (json, ",\"%s\":%u", token, i);
+    g_string_append_printf (text, "<%s>\n", token);
+  }
+  g_string_append (json, "},\"merges\":[]},\"padding\":{\"pad_id\":0}}");
+  for (i = 0; i < G_N_ELEMENTS (files); i++) {
+    SeqTokenizer *tokenizer;
+    GError *error = NULL;
+
+    g_close (g_file_open_tmp ("tokenizer-XXXXXX", &path, NULL), NULL);
+    write_text (path, files[i]->str, files[i]->len);
+    tokenizer = seq_tokenizer_new (path, SEQ_UNKNOWN_SKIP, &error);
+    g_assert_no_error (error);
+    g_assert_cmpuint (seq_tokenizer_get_vocab_size (tokenizer), ==, n);
+    seq_tokenizer_unref (tokenizer);
+    g_remove (path);
+    g_free (path);
+    g_string_free (files[i], TRUE);
+  }
 }
 
 /* Every truncation of a whole file is an error, and nothing else happens. */
@@ -329,6 +418,8 @@ main (int argc, char **argv)
   g_test_add_func ("/tokenizer-json/unknown", test_unknown);
   g_test_add_func ("/tokenizer-json/refused", test_refused);
   g_test_add_func ("/tokenizer-json/limits", test_limits);
+  g_test_add_func ("/tokenizer-json/no-memory", test_no_memory);
+  g_test_add_func ("/tokenizer-json/collisions", test_collisions);
   g_test_add_func ("/tokenizer-json/truncated", test_truncated);
   return g_test_run ();
 }

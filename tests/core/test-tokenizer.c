@@ -741,6 +741,10 @@ test_not_found (void)
   g_assert_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_NOT_FOUND);
   g_assert_nonnull (strstr (error->message, "esm2"));
   g_clear_error (&error);
+  g_assert_null (seq_tokenizer_new ("dnabert2", SEQ_UNKNOWN_TOKEN, &error));
+  g_assert_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_NOT_FOUND);
+  g_assert_nonnull (strstr (error->message, "give the path of the tokenizer.json"));
+  g_clear_error (&error);
   g_assert_null (seq_tokenizer_new ("", SEQ_UNKNOWN_TOKEN, &error));
   g_assert_error (error, SEQ_TOKENIZER_ERROR, SEQ_TOKENIZER_ERROR_NOT_FOUND);
   g_clear_error (&error);
