@@ -387,10 +387,13 @@ seq_recovery_finish (SeqRecovery * self, GError ** error)
   GError *lost = NULL;
   gboolean ok = TRUE;
 
-  if (!self->searching && !seq_fastx_finish (self->parser, &lost))
+  if (!self->searching && !seq_fastx_finish (self->parser, &lost)) {
+    if (self->gap)              /* nothing is held: what is searched is the end */
+      seq_fastx_get_position (self->parser, &self->at);
     ok = bear_error (self, lost, error);
-  else if (!self->searching)
+  } else if (!self->searching) {
     ok = end_gap (self, error);
+  }
   if (ok && self->searching) {
     ok = search (self, TRUE, error);
     if (ok && self->searching) {        /* to the end, without finding one */
