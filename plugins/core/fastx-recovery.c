@@ -110,7 +110,10 @@ count_lines (SeqRecovery * self, const guint8 * bytes, gsize n, const guint8 * e
 {
   guint64 lines = 0;
 
-  for (gsize i = 0; i < n; i++)
+  /* apart, as this one the compiler makes wide: all that is lost is counted */
+  for (gsize i = 0; !self->lenient && i < n; i++)
+    lines += bytes[i] == '\n';
+  for (gsize i = 0; self->lenient && i < n; i++)
     lines += ends_line (self, bytes + i, end);
   return lines;
 }

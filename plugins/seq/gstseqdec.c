@@ -140,6 +140,9 @@ push_blocks (GstSeqDec * self)
       case SEQ_READER_BLOCK:
         ret = push_block (self, block);
         break;
+      case SEQ_READER_AGAIN:
+        ret = is_flushing (self) ? GST_FLOW_FLUSHING : GST_FLOW_OK;
+        break;
       case SEQ_READER_NEED_INPUT:
         return GST_FLOW_OK;
       case SEQ_READER_FILE_END:

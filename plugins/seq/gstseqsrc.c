@@ -379,8 +379,20 @@ is_ending (GstSeqSrc * self)
   return ending;
 }
 
-/* The next block of a file that is parsed in ranges. FALSE when there is none: the next file, or the
- * rest of this one, goes on in order. */
+/* Another thread wants this one to stop, and no block to be waited for. */
+static gboolean
+is_unlocked (GstSeqSrc * self)
+{
+  gboolean unlocked;
+
+  GST_OBJECT_LOCK (self);
+  unlocked = self->unlocked;
+  GST_OBJECT_UNLOCK (self);
+  return unlocked;
+}
+
+/* The next block of a file that is parsed in ranges. FALSE when there is none: there is another range,
+ * or the next file, or the rest of this one, goes on in order. */
 static gboolean
 next_of_ranges (GstSeqSrc * self, SeqBlock ** block)
 {
@@ -396,12 +408,11 @@ next_of_ranges (GstSeqSrc * self, SeqBlock ** block)
   GST_OBJECT_LOCK (self);
   self->file_bytes = bytes;
   GST_OBJECT_UNLOCK (self);
-  if (status == SEQ_RANGE_BLOCK)
-    return TRUE;
+  if (status == SEQ_RANGE_BLOCK || status == SEQ_RANGE_AGAIN)
+    return status == SEQ_RANGE_BLOCK;
 
   self->filtered += filtered;
   position.record = next_id;
-  position.line = seq_range_reader_count_lines (self->ranges, position.byte);
   g_clear_pointer (&self->ranges, seq_range_reader_free);
   seq_reader_begin_at (self->reader, &position);
   if (status == SEQ_RANGE_END)
@@ -432,11 +443,17 @@ next_block (GstSeqSrc * self, SeqBlock ** block)
     if (self->ranges) {
       if (next_of_ranges (self, block))
         return GST_FLOW_OK;
+      if (is_unlocked (self) && !is_ending (self))
+        return GST_FLOW_FLUSHING;
       continue;
     }
     switch (seq_reader_next (self->reader, block, &error)) {
       case SEQ_READER_BLOCK:
         return GST_FLOW_OK;
+      case SEQ_READER_AGAIN:
+        if (is_unlocked (self) && !is_ending (self))
+          return GST_FLOW_FLUSHING;
+        break;
       case SEQ_READER_NEED_INPUT:
         if (!read_more (self) && !is_ending (self))
           return GST_FLOW_FLUSHING;

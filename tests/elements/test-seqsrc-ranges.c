@@ -72,7 +72,7 @@ test_same (Files * f, gconstpointer data)
   compare (f, "location=\"%D/x.fa\"");
   compare (f, "location=\"%D/x.fa\" min-length=300 max-length=900");
   compare (f, "location=\"%D/x.fa\" skip=5000 limit=3000");
-  compare (f, "location=\"%D/x.fa\" blocksize=100000");
+  compare (f, "location=\"%D/x.fa\" blocksize=2200000");
 }
 
 static void
