@@ -7,7 +7,6 @@ delivered is whole records in their order, the exit status is right, nothing sta
 import errno
 import os
 import random
-import re
 import resource
 import shutil
 import signal
@@ -18,9 +17,9 @@ import tempfile
 import time
 import zlib
 
-SEQRUN, SHIM = os.environ["SEQRUN"], os.environ["IO_SHIM"]
-SANITIZED = "ASAN_OPTIONS" in os.environ
-TIMEOUT = 120 if SANITIZED else 30
+from children import Child, SANITIZED, SEQRUN, assert_one_error, run_tests
+
+SHIM = os.environ["IO_SHIM"]
 # long enough for ranges of 4 MiB that threads read with pread()
 LARGE = 10 << 20
 # one heap for all threads: what each would reserve for itself says nothing about what is used
@@ -124,46 +123,25 @@ def make_inputs():
 
 # ---- runs ----
 
-class Result:
-    def __init__(self, status, stdout, stderr, output):
-        self.status, self.stdout, self.stderr = status, stdout, stderr
-        self.output = output
-        self.errors = re.findall(r"^seqrun: error: .*$", stderr, re.M)
-
-    def __str__(self):
-        return f"status {self.status}, {len(self.output)} bytes\n{self.stderr}"
-
-
 def start(line, shim=None, path=None, limits=()):
-    environment = dict(os.environ, **LITTLE if limits else {})
+    environment = dict(LITTLE) if limits else {}
     if shim is not None:
         environment.update({"LD_PRELOAD": SHIM, "IO_SHIM_PATH": path})
         environment.update({"IO_SHIM_" + key: str(value) for key, value in shim.items()})
         # the shim comes before the sanitizer's library, and must
         if SANITIZED:
-            environment["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
-
-    def limit():
-        for kind, value in limits:
-            resource.setrlimit(kind, (value, value))
-
-    return subprocess.Popen([SEQRUN, line], env=environment, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, preexec_fn=limit, restore_signals=False)
+            environment["ASAN_OPTIONS"] = \
+                os.environ["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
+    return Child([SEQRUN, line], environment, limits)
 
 
-def finish(process, out):
-    try:
-        stdout, stderr = process.communicate(timeout=TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()              # SIGTERM might wait for what hangs
-        process.communicate()
-        raise
-    output = b""
+def finish(child, out):
+    result = child.finish()
     if os.path.exists(out):
         with open(out, "rb") as file:
-            output = file.read()
+            result.output = file.read()
         os.unlink(out)
-    return Result(process.returncode, stdout.decode(), stderr.decode(errors="replace"), output)
+    return result
 
 
 def filter_line(path, middle=""):
@@ -194,13 +172,6 @@ def assert_complete(input, result):
     assert count_whole(input, result.output) == len(input.pieces), result
     assert f"{len(input.pieces):,}" in result.stdout.replace(" ", "") or \
         str(len(input.pieces)) in result.stdout, result.stdout
-
-
-def assert_one_error(result, *says):
-    assert result.status == 1, result
-    assert len(result.errors) == 1, result
-    for text in says:
-        assert text in result.errors[0], result
 
 
 # ---- tests ----
@@ -350,12 +321,10 @@ def test_little_memory():
     return None
 
 
-def interrupt(process, delay, signals):
+def interrupt(child, delay, signals):
     for number in signals:
-        try:
-            process.wait(delay)
-        except subprocess.TimeoutExpired:
-            process.send_signal(number)
+        if not child.wait(delay):
+            child.signal(number)
 
 
 def test_signals():
@@ -374,9 +343,9 @@ def test_signals():
             assert result.status == 0, result
             continue
         signals = [rng.choice((signal.SIGINT, signal.SIGTERM))] * (1 + (number % 5 == 0))
-        process = start(line)
-        interrupt(process, rng.uniform(0, durations[sorting]) / len(signals), signals)
-        result = finish(process, out)
+        child = start(line)
+        interrupt(child, rng.uniform(0, durations[sorting]) / len(signals), signals)
+        result = finish(child, out)
         outcomes[result.status] = outcomes.get(result.status, 0) + 1
         # before seqrun listens, a signal is what it always is
         assert result.status in (0, 130, -signals[0]), result
@@ -390,34 +359,44 @@ def test_signals():
     print("# exit statuses:", outcomes)
 
 
+def is_alive(stat):
+    """Not dead, and waiting for who takes orphans"""
+    try:
+        with open(stat) as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_timeout():
+    """Who hangs is ended with all that it has started"""
+    child = Child(["sh", "-c", "sleep 1000 & echo it has $! >&2; wait"])
+    said = ""
+    try:
+        child.finish(0.5)
+    except AssertionError as error:
+        said = str(error)
+    assert "not done after 0.5 s" in said, said
+    stat = f"/proc/{said.split('it has ')[1].strip()}/stat"
+    deadline = time.monotonic() + 10
+    while is_alive(stat):
+        assert time.monotonic() < deadline, stat
+        time.sleep(0.01)
+
+
 # ---- ----
 
 def main():
     global directory, inputs, SHIM
-    tests = [test_short_reads, test_bytes_one_by_one, test_failing_reads, test_failing_end,
-             test_truncated, test_appended, test_replaced, test_spill, test_little_memory,
-             test_signals]
-    wanted = sys.argv[1:]
-    failed = 0
     # not in memory, where spill files would be memory, too
     with tempfile.TemporaryDirectory(prefix="gst-seq-io-", dir="/var/tmp") as directory:
         # LD_PRELOAD can't name a path with spaces
         SHIM = shutil.copy(SHIM, directory)
         inputs = make_inputs()
-        tests = [test for test in tests if not wanted or test.__name__[5:] in wanted]
-        print(f"1..{len(tests)}")
-        for number, test in enumerate(tests, 1):
-            name = f"{number} /io/{test.__name__[5:].replace('_', '-')}"
-            began = time.monotonic()
-            try:
-                skipped = test()
-                print(f"ok {name}" + (f" # SKIP {skipped}" if skipped else ""))
-            except (AssertionError, subprocess.TimeoutExpired) as error:
-                failed += 1
-                print(f"not ok {name}")
-                print("\n".join("# " + line for line in str(error).splitlines()))
-            print(f"# {time.monotonic() - began:.1f} s", flush=True)
-    return failed > 0
+        return run_tests("io", [
+            test_short_reads, test_bytes_one_by_one, test_failing_reads, test_failing_end,
+            test_truncated, test_appended, test_replaced, test_spill, test_little_memory,
+            test_signals, test_timeout])
 
 
 sys.exit(main())
