@@ -262,6 +262,7 @@ SeqRangeReader *
 seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id, gsize range_size,
     guint n_threads)
 {
+  gboolean has_room = TRUE;
   SeqRangeReader *self;
   SeqFormat format;
   guint64 size;
@@ -282,10 +283,13 @@ seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id, g
   self->ranges = g_new0 (Range, self->n_ranges);
   for (guint i = 0; i < self->n_ranges; i++) {
     self->ranges[i].reader = self;
-    self->ranges[i].buffer = g_malloc (LOOK);
+    self->ranges[i].buffer = g_try_malloc (LOOK);
     g_queue_init (&self->ranges[i].blocks);
+    has_room = has_room && self->ranges[i].buffer != NULL;
   }
-  self->workers = seq_workers_new (n_threads, range_func, NULL);
+  self->workers = seq_workers_new (has_room ? n_threads : 0, range_func, NULL);
+  if (!has_room)
+    g_clear_pointer (&self, seq_range_reader_free);
   return self;
 }
 

@@ -244,6 +244,15 @@ put_name (const SeqTranslator * t, gsize n, guint8 * out)
 
 /* --- products --------------------------------------------------------------------------------- */
 
+static SeqTranslateResult
+fail_no_memory (const SeqTranslator * t, guint64 size, GError ** error)
+{
+  g_set_error (error, SEQ_TRANSLATE_ERROR, SEQ_TRANSLATE_ERROR_NO_MEMORY, "record %"
+      G_GUINT64_FORMAT ": no memory for a product of %" G_GUINT64_FORMAT " bytes", t->parent->id,
+      size);
+  return SEQ_TRANSLATE_FAILED;
+}
+
 /* Sees to `size` bytes behind those in use. A block that has products already doesn't grow. */
 static SeqTranslateResult
 make_room (const SeqTranslator * t, SeqBlock * block, guint64 size, GError ** error)
@@ -258,22 +267,22 @@ make_room (const SeqTranslator * t, SeqBlock * block, guint64 size, GError ** er
     g_set_error (error, SEQ_TRANSLATE_ERROR, SEQ_TRANSLATE_ERROR_TOO_LONG, "record %"
         G_GUINT64_FORMAT ": a product takes more than 4 GiB with its name", t->parent->id);
   else if (!seq_block_grow (block, size))
-    g_set_error (error, SEQ_TRANSLATE_ERROR, SEQ_TRANSLATE_ERROR_NO_MEMORY, "record %"
-        G_GUINT64_FORMAT ": no memory for a product of %" G_GUINT64_FORMAT " bytes", t->parent->id,
-        size);
+    ret = fail_no_memory (t, size, error);
   else
     ret = SEQ_TRANSLATE_DONE;
   return ret;
 }
 
 /* Adds the product of n letters that stand behind what is in use. */
-static void
-add_product (SeqTranslator * t, SeqBlock * block, gsize n)
+static SeqTranslateResult
+add_product (SeqTranslator * t, SeqBlock * block, gsize n, GError ** error)
 {
   guint8 *letters = block->data + block->size;
   guint8 *end = put_name (t, n, letters + n);
   GstSeqRecord *product = seq_block_reserve_record (block);
 
+  if (product == NULL)
+    return fail_no_memory (t, end - letters, error);
   *product = (GstSeqRecord) {
     .id = t->next_id++,
     .name = block->size + n,
@@ -288,6 +297,7 @@ add_product (SeqTranslator * t, SeqBlock * block, gsize n)
   t->counts.residues += n;
   t->counts.unknown += count_unknown (letters, n);
   t->has_product = TRUE;
+  return SEQ_TRANSLATE_DONE;
 }
 
 /* Translates the piece from the next codon on behind what is in use of the block. Letters come
@@ -315,9 +325,10 @@ put_piece (SeqTranslator * t, SeqBlock * block, GError ** error)
 
   if (n >= t->config.min_length && n > 0) {
     ret = make_room (t, block, (guint64) n + t->parent->name_len + MAX_ADDED, error);
+    if (ret == SEQ_TRANSLATE_DONE)
+      ret = add_product (t, block, n, error);
     if (ret != SEQ_TRANSLATE_DONE)
       return ret;
-    add_product (t, block, n);
   } else if (n > 0) {
     t->counts.too_short++;
   }

@@ -283,11 +283,15 @@ gst_seq_src_start (GstBaseSrc * src)
   }
   look_at_files (self);
   self->next_file = 0;
-  if (!make_reader (self)) {
+  self->buffer = g_try_malloc (READ_SIZE);
+  if (!self->buffer)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("no memory to read %u bytes at a time",
+            (guint) READ_SIZE), (NULL));
+  if (!self->buffer || !make_reader (self)) {
     g_clear_pointer (&self->files, g_ptr_array_unref);
+    g_clear_pointer (&self->buffer, g_free);
     return FALSE;
   }
-  self->buffer = g_malloc (READ_SIZE);
   return rewind_input (self);
 }
 
