@@ -240,6 +240,14 @@ gst_seq_sort_collect (GstSeqSort * self, GstBuffer * buffer, guint start, guint 
 
 /* --- output ---------------------------------------------------------------------------------- */
 
+static GstFlowReturn
+gst_seq_sort_fail_no_memory (GstSeqSort * self, gsize size)
+{
+  GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+      ("Not enough memory for a block of %" G_GSIZE_FORMAT " bytes", size), (NULL));
+  return GST_FLOW_ERROR;
+}
+
 static GstBuffer *
 gst_seq_sort_new_buffer (GstSeqSort * self, gsize size)
 {
@@ -255,8 +263,7 @@ gst_seq_sort_new_buffer (GstSeqSort * self, gsize size)
   }
   data = g_try_malloc (MAX (size, 1));
   if (!data) {
-    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
-        ("Not enough memory for a block of %" G_GSIZE_FORMAT " bytes", size), (NULL));
+    gst_seq_sort_fail_no_memory (self, size);
     return NULL;
   }
   return gst_buffer_new_wrapped_full (0, data, size, 0, size, data, g_free);
@@ -280,7 +287,7 @@ set_offsets (GstBuffer * block, const GstSeqRecord * table, gsize n)
 static GstFlowReturn
 gst_seq_sort_fill_block (GstSeqSort * self, GstBuffer * block, gsize n)
 {
-  GstSeqRecord *table;
+  GstSeqRecord *table, *shrunk;
   GError *error = NULL;
   GstMapInfo map;
   GBytes *bytes;
@@ -291,15 +298,19 @@ gst_seq_sort_fill_block (GstSeqSort * self, GstBuffer * block, gsize n)
     GST_ELEMENT_ERROR (self, RESOURCE, WRITE, ("Could not map a new block"), (NULL));
     return GST_FLOW_ERROR;
   }
-  table = g_new (GstSeqRecord, n);
+  table = g_try_new (GstSeqRecord, n);
+  if (!table) {
+    gst_buffer_unmap (block, &map);
+    return gst_seq_sort_fail_no_memory (self, n * sizeof (GstSeqRecord));
+  }
   taken = seq_sorter_take (self->sorter, map.data, table, &n_taken, &size, &error);
   gst_buffer_unmap (block, &map);
   if (!taken) {
     g_free (table);
     return gst_seq_sort_fail (self, error);
   }
-  if (n_taken < n)
-    table = g_renew (GstSeqRecord, table, n_taken);
+  if (n_taken < n && (shrunk = g_try_renew (GstSeqRecord, table, n_taken)))
+    table = shrunk;
   gst_buffer_set_size (block, size);
   set_offsets (block, table, n_taken);
   bytes = g_bytes_new_take (table, n_taken * sizeof (GstSeqRecord));

@@ -15,6 +15,7 @@ import time
 import zlib
 
 from children import Child, SANITIZED, SEQRUN, assert_one_error, run_tests
+from packers import bgzf_block, gzip, repeat, zstd_runs
 
 MIB = 1 << 20
 RECORD = 16 * MIB                   # max-record-bytes
@@ -22,41 +23,6 @@ RECORD = 16 * MIB                   # max-record-bytes
 INFLATED = 64 * MIB if SANITIZED else 512 * MIB
 SMALL_THINGS = 1 << 20 if SANITIZED else 16 << 20
 directory = None
-
-
-def repeat(piece, n):
-    """n times `piece`"""
-    at_once = MIB // len(piece) + 1
-    for done in range(0, n, at_once):
-        yield piece * min(at_once, n - done)
-
-
-# ---- compressed by hand, so that it is small and quickly made ----
-
-def gzip_member(data):
-    deflate = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return deflate.compress(data) + deflate.flush()
-
-
-def zstd_frame(prefix, byte, n_blocks, suffix=b"", window=17):
-    """A frame that holds `prefix`, n_blocks times 128 KiB of one byte, in 4 bytes each, `suffix`"""
-    def raw(data, last):
-        return struct.pack("<I", last | len(data) << 3)[:3] + data
-
-    run = struct.pack("<I", 1 << 1 | (128 << 10) << 3)[:3] + byte
-    yield b"\x28\xb5\x2f\xfd\0" + bytes([(window - 10) << 3]) + raw(prefix, 0)
-    yield from repeat(run, n_blocks)
-    yield raw(suffix, 1)
-
-
-def bgzf_block(data, extra):
-    """With an extra field of its own before the one that tells the size"""
-    deflate = zlib.compressobj(1, zlib.DEFLATED, -15)
-    body = deflate.compress(data) + deflate.flush()
-    fields = (b"XX" + struct.pack("<H", len(extra)) + extra if extra else b"") + b"BC\2\0"
-    size = 12 + len(fields) + 2 + len(body) + 8
-    return (b"\x1f\x8b\x08\x04\0\0\0\0\0\xff" + struct.pack("<H", len(fields) + 2) + fields
-            + struct.pack("<H", size - 1) + body + struct.pack("<II", zlib.crc32(data), len(data)))
 
 
 def gzip_bomb(prefix, piece, n):
@@ -107,7 +73,7 @@ def counts(result):
 
 def endless(prefix, byte, suffix, size=INFLATED):
     """So many times one byte between them, in zstd that has a 30,000th of it"""
-    return zstd_frame(prefix, byte, size // (128 << 10), suffix)
+    return zstd_runs(prefix, byte, size // (128 << 10), suffix)
 
 
 def test_records_without_end():
@@ -177,13 +143,13 @@ def test_bad_records():
 def test_windows():
     """zstd: what the zstd program reads, and no more"""
     record = b">a\nACGT\n"
-    assert_counts(run(zstd_frame(record, b"\n", 1200, window=27), extra=ZSTD_WINDOW), 1)
+    assert_counts(run(zstd_runs(record, b"\n", 1200, window=27), extra=ZSTD_WINDOW), 1)
     for window in (28, 31, 41):
-        assert_one_error(run(zstd_frame(record, b"\n", 1200, window=window)), "window above 128 MiB")
+        assert_one_error(run(zstd_runs(record, b"\n", 1200, window=window)), "window above 128 MiB")
     one_segment = b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 1 << 40)
     assert_one_error(run([one_segment]), "window above 128 MiB")
     # compressed twice is not text
-    assert_one_error(run([gzip_member(gzip_member(record))]), "expected a FASTA or FASTQ header")
+    assert_one_error(run([gzip(gzip(record))]), "expected a FASTA or FASTQ header")
 
 
 def test_members():
@@ -191,9 +157,9 @@ def test_members():
     n = SMALL_THINGS // 32
     bgzf_end = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
     zstd_empty = b"\x28\xb5\x2f\xfd\0\x38\x01\0\0"
-    for empty, last in ((gzip_member(b""), gzip_member(b">a\nACGT\n")),
-                        (bgzf_end, bgzf_block(b">a\nACGT\n", b"") + bgzf_end),
-                        (zstd_empty, b"".join(zstd_frame(b">a\nACGT\n", b"\n", 1)))):
+    for empty, last in ((gzip(b""), gzip(b">a\nACGT\n")),
+                        (bgzf_end, bgzf_block(b">a\nACGT\n") + bgzf_end),
+                        (zstd_empty, b"".join(zstd_runs(b">a\nACGT\n", b"\n", 1)))):
         assert_counts(run(itertools.chain(repeat(empty, n), [last])), 1)
 
 
@@ -202,13 +168,13 @@ def test_headers():
     large = bgzf_block(b">a\nACGT\n", bytes(65000))
     assert_counts(run(repeat(large, 500)), 500)
     assert_counts(run(repeat(large, 500), "workers=8"), 500)
-    extra = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\xff\xff" + bytes(65535) + gzip_member(b">a\nA\n")[10:]
+    extra = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\xff\xff" + bytes(65535) + gzip(b">a\nA\n")[10:]
     assert_counts(run(repeat(extra, 500)), 500)
     for flag in (8, 16):            # name, comment
         name = b"\x1f\x8b\x08" + bytes([flag]) + b"\0\0\0\0\0\xff"
         assert_one_error(run(itertools.chain([name], repeat(b"A", INFLATED // 8))), "unexpected end")
     for length in (1 << 31, (1 << 32) - 1):
-        lie = gzip_member(b">a\nACGT\n")[:-4] + struct.pack("<I", length)
+        lie = gzip(b">a\nACGT\n")[:-4] + struct.pack("<I", length)
         assert_one_error(run([lie]), "length mismatch")
         lie = large[:-4] + struct.pack("<I", length)
         assert_one_error(run([lie]), "length above 64 KiB")
@@ -220,7 +186,7 @@ def test_stop():
     """Soon, though what has been read inflates to gigabytes that no record comes of"""
     path = os.path.join(directory, "lines.zst")
     with open(path, "wb") as file:
-        file.writelines(zstd_frame(b">a\n", b"\n", 1 << 16))
+        file.writelines(zstd_runs(b">a\n", b"\n", 1 << 16))
     child = start(None, element=f'seqsrc location="{path}"')
     child.wait(1)
     child.signal(signal.SIGINT)

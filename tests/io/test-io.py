@@ -10,14 +10,12 @@ import random
 import resource
 import shutil
 import signal
-import struct
-import subprocess
 import sys
 import tempfile
 import time
-import zlib
 
 from children import Child, SANITIZED, SEQRUN, assert_one_error, run_tests
+from packers import bgzf, gzip, has_zstd, zstd
 
 SHIM = os.environ["IO_SHIM"]
 # long enough for ranges of 4 MiB that threads read with pread()
@@ -58,28 +56,6 @@ def text_of(record):
     return b"@%s\n%s\n+\n%s\n" % (name, residues, qualities)
 
 
-def bgzf(data):
-    blocks = []
-    for at in list(range(0, len(data), 60000)) + [len(data)]:
-        piece = data[at:at + 60000]
-        deflate = zlib.compressobj(1, zlib.DEFLATED, -15)
-        body = deflate.compress(piece) + deflate.flush()
-        blocks.append(b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\6\0BC\2\0"
-                      + struct.pack("<H", len(body) + 25) + body
-                      + struct.pack("<II", zlib.crc32(piece), len(piece)))
-    return b"".join(blocks)
-
-
-def gzip(data):
-    deflate = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return deflate.compress(data) + deflate.flush()
-
-
-def zstd(data):
-    return subprocess.run(["zstd", "-q", "-1", "-c"], input=data, stdout=subprocess.PIPE,
-                          check=True).stdout
-
-
 class Input:
     """A file, and the records that it has."""
 
@@ -116,7 +92,7 @@ def make_inputs():
                    Input("small." + kind + ".gz", small, gzip),
                    Input("large." + kind + ".gz", large, gzip),
                    Input("small." + kind + ".bgz", small, bgzf)]
-        if shutil.which("zstd"):
+        if has_zstd:
             inputs.append(Input("large." + kind + ".zst", large, zstd))
     return {input.name: input for input in inputs}
 
