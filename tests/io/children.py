@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the tests of this directory share: seqrun as a child, in a process group of its own, and TAP."""
+"""What the tests of this directory share: seqrun as a child, in a process group of its own; TAP."""
 
 import os
 import re

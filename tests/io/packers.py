@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Compressed data, in small pieces of the formats, so that tests can put them together as no program
-would."""
+"""Compressed data, in small pieces of the formats, so that tests can put them together as no
+program would."""
 
 import shutil
 import struct
