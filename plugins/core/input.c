@@ -22,6 +22,7 @@ struct _SeqInput
   int fd;                       /* -1 for a remote location */
   gboolean may_wait;            /* no regular file: wait with poll before reading */
   off_t size;                   /* of a regular file when it was opened */
+  struct timespec changed;      /* its last change then */
   int wake;                     /* eventfd, readable while interrupted */
   gint interrupted;             /* atomic */
 #ifdef HAVE_HTSLIB
@@ -182,6 +183,7 @@ open_local (SeqInput * self, const gchar * path, GError ** error)
   }
   self->may_wait = !S_ISREG (info.st_mode);
   self->size = info.st_size;
+  self->changed = info.st_mtim;
   if (self->may_wait) {
     self->wake = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->wake < 0) {
@@ -259,17 +261,23 @@ read_some (SeqInput * self, guint8 * buffer, gsize size)
 }
 
 /* The end that was met may be that of a file which was cut meanwhile: half a record of FASTA looks like
- * a whole one. */
-static gboolean
-check_end (SeqInput * self, GError ** error)
+ * a whole one. The time of the last change of an inode says less: it changes with names and rights, too. */
+gboolean
+seq_input_check (SeqInput * self, GError ** error)
 {
   struct stat info;
-  gchar *why;
+  gchar *why = NULL;
 
-  if (self->fd < 0 || self->may_wait || fstat (self->fd, &info) != 0 || info.st_size >= self->size)
+  if (self->fd < 0 || self->may_wait || fstat (self->fd, &info) != 0)
     return TRUE;
-  why = g_strdup_printf ("it was cut to %" G_GINT64_FORMAT " of its %" G_GINT64_FORMAT
-      " bytes while it was read", (gint64) info.st_size, (gint64) self->size);
+  if (info.st_size < self->size)
+    why = g_strdup_printf ("it was cut to %" G_GINT64_FORMAT " of its %" G_GINT64_FORMAT
+        " bytes while it was read", (gint64) info.st_size, (gint64) self->size);
+  else if (info.st_size == self->size && (info.st_mtim.tv_sec != self->changed.tv_sec
+          || info.st_mtim.tv_nsec != self->changed.tv_nsec))
+    why = g_strdup ("it was changed while it was read");
+  if (why == NULL)
+    return TRUE;
   set_error (error, G_FILE_ERROR_IO, "Could not read", self->location, why);
   g_free (why);
   return FALSE;
@@ -290,7 +298,7 @@ seq_input_read (SeqInput * self, guint8 * buffer, gsize size, GError ** error)
 
   if (n < 0)
     set_error_from_errno (error, errno, "Could not read", self->location);
-  else if (n == 0 && !check_end (self, error))
+  else if (n == 0 && !seq_input_check (self, error))
     n = -1;
   return n;
 }

@@ -372,6 +372,21 @@ give_rest (GstSeqSrc * self, SeqBlock ** block)
   return GST_FLOW_ERROR;
 }
 
+/* What is wrong with the records of a file that was changed meanwhile is not wrong in the file. */
+static void
+post_reader_error (GstSeqSrc * self, const GError * error)
+{
+  GError *changed = NULL;
+
+  if (error->domain == G_FILE_ERROR || seq_input_check (self->input, &changed)) {
+    gst_seq_parser_post_error (GST_ELEMENT (self), self->reader, current_location (self), error);
+    return;
+  }
+  g_prefix_error (&changed, "%s; ", error->message);
+  post_file_error (self, current_location (self), changed);
+  g_error_free (changed);
+}
+
 static gboolean
 is_ending (GstSeqSrc * self)
 {
@@ -419,13 +434,15 @@ next_of_ranges (GstSeqSrc * self, SeqBlock ** block)
   position.record = next_id;
   g_clear_pointer (&self->ranges, seq_range_reader_free);
   seq_reader_begin_at (self->reader, &position);
-  if (status == SEQ_RANGE_END)
-    close_input (self);
-  else if (seq_input_seek_file (self->input, position.byte))
+  if (status == SEQ_RANGE_END) {
+    if (seq_input_check (self->input, &self->error))
+      close_input (self);
+  } else if (seq_input_seek_file (self->input, position.byte)) {
     GST_INFO_OBJECT (self, "in order from byte %" G_GUINT64_FORMAT " on", position.byte);
-  else
+  } else {
     g_set_error (&self->error, G_FILE_ERROR, G_FILE_ERROR_IO, "%s: can't seek",
         current_location (self));
+  }
   return FALSE;
 }
 
@@ -467,8 +484,7 @@ next_block (GstSeqSrc * self, SeqBlock ** block)
         close_input (self);
         break;
       case SEQ_READER_ERROR:
-        gst_seq_parser_post_error (GST_ELEMENT (self), self->reader, current_location (self),
-            error);
+        post_reader_error (self, error);
         g_clear_error (&error);
         return GST_FLOW_ERROR;
     }

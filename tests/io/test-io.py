@@ -120,13 +120,14 @@ def finish(child, out):
     return result
 
 
-def filter_line(path, middle=""):
+def filter_line(path, middle="", settings=""):
     out = os.path.join(directory, "out")
-    return f'seqsrc location="{path}" ! {middle} seqenc line-width=0 ! filesink location="{out}"', out
+    return (f'seqsrc location="{path}" {settings} ! {middle} seqenc line-width=0 ! '
+            f'filesink location="{out}"'), out
 
 
-def run(input, shim=None, middle="", path=None, limits=()):
-    line, out = filter_line(input.path, middle)
+def run(input, shim=None, middle="", path=None, limits=(), settings=""):
+    line, out = filter_line(input.path, middle, settings)
     return finish(start(line, shim, path or input.path, limits), out)
 
 
@@ -226,6 +227,28 @@ def test_replaced():
             result = run(input, {"AT": len(input.bytes) // 2, "REPLACE": other.path})
         finally:
             input.restore()
+        assert_complete(input, result)
+
+
+def test_overwritten():
+    """In place, at the same size: records may be of this content or that, and nobody could tell"""
+    for name in ("small.fa", "large.fa", "large.fq", "large.fq.gz", "small.fa.bgz"):
+        input = inputs[name]
+        other = Input("other", make_records(9000, name.endswith("q")))
+        for at in (0, len(input.bytes) // 2, len(input.bytes) - 1):
+            for settings in ("", "on-error=skip"):
+                try:
+                    result = run(input, {"AT": at, "OVERWRITE": other.path}, settings=settings)
+                finally:
+                    input.restore()
+                assert_one_error(result, name, "it was changed while it was read")
+
+
+def test_renamed():
+    """That a file is called otherwise, too, is no change of it"""
+    for name in ("small.fa", "large.fa", "large.fq.gz"):
+        input = inputs[name]
+        result = run(input, {"AT": len(input.bytes) // 2, "LINK": input.path + ".link"})
         assert_complete(input, result)
 
 
@@ -371,7 +394,8 @@ def main():
         inputs = make_inputs()
         return run_tests("io", [
             test_short_reads, test_bytes_one_by_one, test_failing_reads, test_failing_end,
-            test_truncated, test_appended, test_replaced, test_spill, test_little_memory,
+            test_truncated, test_appended, test_replaced, test_overwritten,
+            test_renamed, test_spill, test_little_memory,
             test_signals, test_timeout])
 
 
