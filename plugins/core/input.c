@@ -23,6 +23,7 @@ struct _SeqInput
   gboolean may_wait;            /* no regular file: wait with poll before reading */
   off_t size;                   /* of a regular file when it was opened */
   struct timespec changed;      /* its last change then */
+  guint64 offset;               /* of the next byte */
   int wake;                     /* eventfd, readable while interrupted */
   gint interrupted;             /* atomic */
 #ifdef HAVE_HTSLIB
@@ -98,8 +99,11 @@ seq_input_get_file (SeqInput * self)
 gboolean
 seq_input_seek_file (SeqInput * self, guint64 offset)
 {
-  return seq_input_get_file (self) >= 0 && offset <= G_MAXINT64
-      && lseek (self->fd, (off_t) offset, SEEK_SET) == (off_t) offset;
+  if (seq_input_get_file (self) < 0 || offset > G_MAXINT64
+      || lseek (self->fd, (off_t) offset, SEEK_SET) != (off_t) offset)
+    return FALSE;
+  self->offset = offset;
+  return TRUE;
 }
 
 guint64
@@ -283,6 +287,15 @@ seq_input_check (SeqInput * self, GError ** error)
   return FALSE;
 }
 
+static void
+set_read_error (SeqInput * self, int code, GError ** error)
+{
+  gchar *what = g_strdup_printf ("Could not read byte %" G_GUINT64_FORMAT " of", self->offset);
+
+  set_error_from_errno (error, code, what, self->location);
+  g_free (what);
+}
+
 gssize
 seq_input_read (SeqInput * self, guint8 * buffer, gsize size, GError ** error)
 {
@@ -297,9 +310,10 @@ seq_input_read (SeqInput * self, guint8 * buffer, gsize size, GError ** error)
   } while (n < 0 && (errno == EINTR || (errno == EAGAIN && self->may_wait)));
 
   if (n < 0)
-    set_error_from_errno (error, errno, "Could not read", self->location);
+    set_read_error (self, errno, error);
   else if (n == 0 && !seq_input_check (self, error))
     n = -1;
+  self->offset += MAX (n, 0);
   return n;
 }
 

@@ -15,7 +15,8 @@ G_BEGIN_DECLS
  * may be called from any other while the object exists, one of them at a time.
  *
  * Errors are G_FILE_ERROR with the code of errno: NOENT for what does not exist, ISDIR for a
- * directory, ACCES and so on from opening; IO and so on from reading. Messages name the location.
+ * directory, ACCES and so on from opening; IO and so on from reading. Messages name the location, and
+ * those of reading also the byte, from 0, that could not be read.
  */
 typedef struct _SeqInput SeqInput;
 

@@ -7,6 +7,7 @@ delivered is whole records in their order, the exit status is right, nothing sta
 import errno
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import fuse
 from children import Child, SANITIZED, SEQRUN, assert_one_error, run_tests
 from packers import bgzf, gzip, has_zstd, zstd
 
@@ -174,7 +176,7 @@ def test_failing_reads():
         for place in (0, 1, size // 3, size // 2 + 12345, size - 1):
             code = codes[(number + place) % len(codes)]
             result = run(input, {"FAIL": f"{place}:{code}", "SHORT": 300000})
-            assert_one_error(result, input.name, os.strerror(code))
+            assert_one_error(result, input.name, os.strerror(code), f"byte {place} of ")
             delivered = count_whole(input, result.output)
             if input.plain:
                 assert delivered == input.records_before(place), (input.name, place, delivered)
@@ -185,8 +187,38 @@ def test_failing_end():
     for name in ("small.fa", "large.fq", "small.fa.gz"):
         input = inputs[name]
         result = run(input, {"FAIL": f"{len(input.bytes)}:{errno.EIO}"})
-        assert_one_error(result, input.name)
+        assert_one_error(result, input.name, f"byte {len(input.bytes)} of ")
         count_whole(input, result.output)
+
+
+def test_mount_that_vanishes():
+    """The server of a file system is gone in mid-file; nothing stays behind of what was sorted"""
+    spill, place = tempfile.mkdtemp(dir=directory), tempfile.mkdtemp(dir=directory)
+    for name in ("small.fa", "large.fa", "large.fq", "large.fq.gz", "small.fa.bgz"):
+        input = inputs[name]
+        last = len(input.bytes) // 2
+        for middle in ("", sort_middle(spill)):
+            try:
+                mount = fuse.Mount(place, name, input.bytes, last)
+            except fuse.Unavailable as reason:
+                return str(reason)
+            line, out = filter_line(os.path.join(place, name), middle)
+            try:
+                result = finish(start(line), out)
+            finally:
+                mount.unmount()
+            assert_one_error(result, name, "byte ")
+            assert any(os.strerror(code) in result.errors[0]
+                       for code in (errno.ECONNABORTED, errno.ENOTCONN)), result
+            byte = int(re.search(r"byte (\d+) of ", result.errors[0]).group(1))
+            # where threads read ahead, those behind may have been first
+            ahead = len(input.bytes) if name in ("large.fa", "large.fq") else 512 << 10
+            assert last - ahead < byte <= last, result
+            if not middle:
+                delivered = count_whole(input, result.output)
+                assert not input.plain or delivered == input.records_before(byte), delivered
+            assert os.listdir(spill) == []
+    return None
 
 
 def test_truncated():
@@ -394,7 +426,7 @@ def main():
         inputs = make_inputs()
         return run_tests("io", [
             test_short_reads, test_bytes_one_by_one, test_failing_reads, test_failing_end,
-            test_truncated, test_appended, test_replaced, test_overwritten,
+            test_mount_that_vanishes, test_truncated, test_appended, test_replaced, test_overwritten,
             test_renamed, test_spill, test_little_memory,
             test_signals, test_timeout])
 
