@@ -31,6 +31,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "event-flow.h"
 #include "gstseqsortsettings.h"
 #include "record-sorter.h"
 
@@ -568,6 +569,13 @@ gst_seq_sort_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
   return gst_pad_event_default (pad, parent, event);
 }
 
+static GstFlowReturn
+gst_seq_sort_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  return gst_seq_event_flow (GST_SEQ_SORT (parent)->srcpad,
+      gst_seq_sort_sink_event (pad, parent, event));
+}
+
 /* --- element --------------------------------------------------------------------------------- */
 
 static void
@@ -687,7 +695,7 @@ gst_seq_sort_init (GstSeqSort * self)
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
   gst_pad_set_chain_function (self->sinkpad, gst_seq_sort_chain);
-  gst_pad_set_event_function (self->sinkpad, gst_seq_sort_sink_event);
+  gst_pad_set_event_full_function (self->sinkpad, gst_seq_sort_sink_event_full);
   GST_PAD_SET_PROXY_CAPS (self->sinkpad);
   gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
 

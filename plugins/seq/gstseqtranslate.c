@@ -42,6 +42,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "event-flow.h"
 #include "gstseqparser.h"
 #include "translate.h"
 
@@ -330,6 +331,13 @@ gst_seq_translate_sink_event (GstPad * pad, GstObject * parent, GstEvent * event
   return gst_pad_event_default (pad, parent, event);
 }
 
+static GstFlowReturn
+gst_seq_translate_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  return gst_seq_event_flow (GST_SEQ_TRANSLATE (parent)->srcpad,
+      gst_seq_translate_sink_event (pad, parent, event));
+}
+
 /* --- element --------------------------------------------------------------------------------- */
 
 static gboolean
@@ -569,7 +577,7 @@ gst_seq_translate_init (GstSeqTranslate * self)
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
   gst_pad_set_chain_function (self->sinkpad, gst_seq_translate_chain);
-  gst_pad_set_event_function (self->sinkpad, gst_seq_translate_sink_event);
+  gst_pad_set_event_full_function (self->sinkpad, gst_seq_translate_sink_event_full);
   gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
 
   self->srcpad = gst_pad_new_from_static_template (&src_template, "src");
