@@ -10,6 +10,10 @@
 
 #define N_FRAMES 6
 
+/* Codons that are read in one call; a frame and a piece that has none cost as much as some. */
+#define CODONS_PER_CALL (4u << 20)
+#define CODONS_OF_PIECE 8
+
 /* The most that is added to a parent's name: ":+1:", two numbers of 10 digits and what is between
  * them, " parent=" and 20 digits. */
 #define MAX_ADDED (4 + 10 + 1 + 10 + 8 + 20)
@@ -341,14 +345,22 @@ seq_translator_fill (SeqTranslator * t, SeqBlock * block, GError ** error)
 {
   SeqTranslateResult ret = SEQ_TRANSLATE_DONE;
   gboolean more = TRUE;
+  guint64 work = 0;
 
   while (more && ret == SEQ_TRANSLATE_DONE) {
-    if (t->codon == count_codons (t))
+    guint32 codon = t->codon;
+
+    work += CODONS_OF_PIECE;
+    if (work > CODONS_PER_CALL) {
+      ret = SEQ_TRANSLATE_AGAIN;
+    } else if (codon == count_codons (t)) {
       more = next_frame (t);
-    else if (block->n_records == BLOCK_RECORDS)
+    } else if (block->n_records == BLOCK_RECORDS) {
       ret = SEQ_TRANSLATE_FULL;
-    else
+    } else {
       ret = put_piece (t, block, error);
+      work += t->codon - codon;
+    }
   }
   if (ret == SEQ_TRANSLATE_DONE && !t->has_product)
     t->counts.without++;

@@ -189,7 +189,7 @@ gst_seq_translate_record (GstSeqTranslate * self, const GstSeqRecord * record,
   GError *error = NULL;
 
   seq_translator_begin (self->translator, record, data);
-  while (ret == GST_FLOW_OK && result == SEQ_TRANSLATE_FULL) {
+  while (ret == GST_FLOW_OK && (result == SEQ_TRANSLATE_FULL || result == SEQ_TRANSLATE_AGAIN)) {
     if (!*block && !(*block = seq_block_pool_acquire (self->pool))) {
       GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("Not enough memory for a block of %u "
               "bytes", (guint) BLOCK_BYTES), (NULL));
@@ -198,6 +198,8 @@ gst_seq_translate_record (GstSeqTranslate * self, const GstSeqRecord * record,
     result = seq_translator_fill (self->translator, *block, &error);
     if (result == SEQ_TRANSLATE_FULL)
       ret = gst_seq_translate_push (self, g_steal_pointer (block));
+    else if (result == SEQ_TRANSLATE_AGAIN && gst_seq_pad_is_flushing (self->srcpad))
+      ret = GST_FLOW_FLUSHING;
   }
   if (result == SEQ_TRANSLATE_FAILED) {
     /* what comes before the error goes out before it */
