@@ -84,6 +84,7 @@ def test_records_without_end():
                                  (b"@a\n", b"A", b"\n+\nII\n@b\nAC\n+\nII\n")):
         assert_one_error(run(endless(prefix, byte, suffix)), TOO_LONG)
         assert_counts(run(endless(prefix, byte, suffix), "on-error=skip"), 1, bad=1)
+        assert_one_error(run(endless(prefix, byte, suffix), element="fdsrc ! seqdec"), TOO_LONG)
     lines = gzip_bomb(b">a\n", b"ACGT\n" * (MIB // 5), INFLATED // MIB)
     assert_one_error(run(lines), TOO_LONG)
 
