@@ -103,18 +103,23 @@ rig_free (Rig * rig)
 }
 
 static void
+push_caps (Rig * rig, const Case * c)
+{
+  GstCaps *caps = c->caps ? gst_caps_from_string (c->caps) : NULL;
+
+  if (caps)
+    gst_pad_push_event (rig->upstream, gst_event_new_caps (caps));
+  gst_clear_caps (&caps);
+}
+
+static void
 push_events (Rig * rig, const Case * c)
 {
   GstSegment segment;
-  GstCaps *caps;
 
   gst_segment_init (&segment, c->caps ? GST_FORMAT_DEFAULT : GST_FORMAT_BYTES);
   gst_pad_push_event (rig->upstream, gst_event_new_stream_start ("stream"));
-  if (c->caps) {
-    caps = gst_caps_from_string (c->caps);
-    gst_pad_push_event (rig->upstream, gst_event_new_caps (caps));
-    gst_caps_unref (caps);
-  }
+  push_caps (rig, c);
   gst_pad_push_event (rig->upstream, gst_event_new_segment (&segment));
 }
 
@@ -161,7 +166,7 @@ test_flush (gconstpointer data)
 
   gst_pad_push_event (rig->upstream, gst_event_new_stream_start ("stream"));
   gst_pad_set_active (rig->srcpad, FALSE);
-  push_events (rig, c);
+  push_caps (rig, c);
   gst_pad_set_active (rig->srcpad, TRUE);
   g_assert_true (gst_pad_push_event (rig->upstream, gst_event_new_flush_start ()));
   g_assert_true (gst_pad_push_event (rig->upstream, gst_event_new_flush_stop (TRUE)));
