@@ -370,7 +370,8 @@ static void
 test_tiny_records (void)
 {
   SeqFastxConfig config = make_config ();
-  const gsize n_large = 2 << 20, n_tiny = 1 << 20;
+  /* two ranges of records that are not, and one of those that are */
+  const gsize range = 600000, n_large = 2 * range, n_tiny = 350000;
   GString *text = g_string_new (NULL);
   SeqFastxPosition position = { 0 };
   SeqRangeReader *reader;
@@ -383,20 +384,18 @@ test_tiny_records (void)
     g_string_append (text, ">record\nACDEFGHIKL\n");
   for (gsize i = 0; i < n_tiny; i++)
     g_string_append (text, ">\n");
-  reader = open_text (&file, text->str, &config, 1 << 20);
+  reader = open_text (&file, text->str, &config, range);
   while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK) {
     n += block->n_records;
     seq_block_unref (block);
   }
   g_assert_cmpint (status, ==, SEQ_RANGE_GO_ON);
   g_assert_cmpuint (position.record, ==, n);
-  g_assert_cmpuint (n, >, 0);
-  g_assert_cmpuint (position.byte, <=, n_large + (1 << 20));
-  g_assert_cmpuint (position.byte, ==, n * 19);
+  g_assert_cmpuint (position.byte, >=, n_large);
+  g_assert_cmpuint (position.byte, ==, n * strlen (">record\nACDEFGHIKL\n"));
   g_assert_cmpuint (position.line, ==, 1 + 2 * n);
   seq_range_reader_free (reader);
   file_clear (&file);
-  compare (text->str, text->len, &config, 1 << 20, 3);
   g_string_free (text, TRUE);
 }
 
