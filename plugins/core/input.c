@@ -264,8 +264,9 @@ read_some (SeqInput * self, guint8 * buffer, gsize size)
   return read (self->fd, buffer, size);
 }
 
-/* The end that was met may be that of a file which was cut meanwhile: half a record of FASTA looks like
- * a whole one. The time of the last change of an inode says less: it changes with names and rights, too. */
+/* The end that was met may be that of a file which was cut meanwhile: half a record of FASTA looks
+ * like a whole one. The time of an inode's last change says less than that of its content: it
+ * changes with names and rights, too. */
 gboolean
 seq_input_check (SeqInput * self, GError ** error)
 {

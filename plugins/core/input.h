@@ -36,11 +36,11 @@ void seq_input_close (SeqInput * self);
 gssize seq_input_read (SeqInput * self, guint8 * buffer, gsize size, GError ** error);
 
 /*
- * Whether a regular file is still what was opened: it has become shorter, or is as long and has been
- * written to, as far as the time of its last change tells, and its records may be part old and part
- * new: FALSE with G_FILE_ERROR_IO. A file that has grown is read as far as it goes, a file that has lost
- * its name to another one is read to its end, and it may be renamed, linked or made read-only
- * meanwhile. TRUE for all that is no regular file.
+ * Whether a regular file is still what was opened. FALSE with G_FILE_ERROR_IO if it has become
+ * shorter, or is as long and has been written to, as far as the time of its last change tells: its
+ * records may be part old and part new. A file that has grown is read as far as it goes, a file that
+ * has lost its name to another one is read to its end, and it may be renamed, linked or made
+ * read-only meanwhile. TRUE for all that is no regular file.
  */
 gboolean seq_input_check (SeqInput * self, GError ** error);
 

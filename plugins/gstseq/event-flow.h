@@ -5,9 +5,10 @@
 
 G_BEGIN_DECLS
 
-/* Elements behind one stop before it, and its source pad before its sink pad: from then on they refuse
- * events. For sticky ones, caps say, that comes back as the result of the next buffer, and upstream
- * takes it for an error unless it is told that it is none. For event-full functions. Not installed. */
+/* Elements behind one stop before it, and its source pad before its sink pad: from then on they
+ * refuse events. For sticky ones, caps say, that comes back as the result of the next buffer, and
+ * upstream takes it for an error unless it is told that it is none. For event-full functions. Not
+ * installed. */
 
 /* What doesn't get through this source pad now is no error. */
 static inline gboolean

@@ -410,8 +410,8 @@ is_unlocked (GstSeqSrc * self)
   return unlocked;
 }
 
-/* The next block of a file that is parsed in ranges. FALSE when there is none: there is another range,
- * or the next file, or the rest of this one, goes on in order. */
+/* The next block of a file that is parsed in ranges. FALSE when there is none: there is another
+ * range, or the next file, or the rest of this one, goes on in order. */
 static gboolean
 next_of_ranges (GstSeqSrc * self, SeqBlock ** block)
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A file system of one file, in the kernel's FUSE protocol without libfuse, whose server goes away."""
+"""A file system of one file, in the kernel's FUSE protocol without libfuse; its server goes away."""
 
 import ctypes
 import errno

@@ -3,11 +3,12 @@
 /* Memory that is short, as a library for LD_PRELOAD: of the allocations of 64 KiB and more that
  * elements ask for, one fails.
  *
- *   MEMORY_SHIM_PATH=PATH   whose allocations: those with code of files with this path among their next
- *                           callers
+ *   MEMORY_SHIM_PATH=PATH   whose allocations: those with code of files with this path among their
+ *                           next callers
  *   MEMORY_SHIM_FAIL=N      the Nth one fails, counted from 1; with 0 none
  *
- * When the process ends there is a line on its standard error, "memory-shim: N", with their number. */
+ * When the process ends there is a line on its standard error, "memory-shim: N", with their
+ * number. */
 
 #include <dlfcn.h>
 #include <errno.h>
