@@ -179,9 +179,15 @@ seq_block_grow (SeqBlock * block, gsize capacity)
 GstSeqRecord *
 seq_block_reserve_record (SeqBlock * block)
 {
+  guint room = MAX (FIRST_RECORDS, block->records_capacity * 2);
+  GstSeqRecord *records;
+
   if (block->n_records == block->records_capacity) {
-    block->records_capacity = MAX (FIRST_RECORDS, block->records_capacity * 2);
-    block->records = g_renew (GstSeqRecord, block->records, block->records_capacity);
+    records = g_try_renew (GstSeqRecord, block->records, room);
+    if (records == NULL)
+      return NULL;
+    block->records = records;
+    block->records_capacity = room;
   }
   return &block->records[block->n_records];
 }

@@ -50,7 +50,8 @@ void seq_block_unref (SeqBlock * block);
  * has no memory; the block is unchanged then. Only for a block that nobody shares. */
 gboolean seq_block_grow (SeqBlock * block, gsize capacity);
 
-/* Room for one more entry in the table. The entry is not set and not counted yet. */
+/* Room for one more entry in the table. The entry is not set and not counted yet. NULL when the
+ * system has no memory; the block is unchanged then. */
 GstSeqRecord *seq_block_reserve_record (SeqBlock * block);
 
 G_END_DECLS

@@ -18,7 +18,8 @@ struct _SeqRecovery
 
   /* What of the file may still be looked at: what has come of the open record, or, while a record is
    * searched, what comes behind the last place where none begins. */
-  GByteArray *held;
+  guint8 *held;
+  gsize n_held, room;
   SeqFastxPosition at;          /* of held[0]; while one is searched, `record` is the next id */
   gboolean gap;                 /* the open record is longer than what may be held; nothing is */
   guint64 quarantined;          /* size of the quarantine before that record */
@@ -39,7 +40,8 @@ seq_recovery_new (SeqFastx * parser, const SeqFastxConfig * parser_config,
   self->parser = parser;
   self->config = *config;
   self->lenient = parser_config->strictness == SEQ_STRICTNESS_LENIENT;
-  self->held = g_byte_array_sized_new (4096);   /* so that there is something to point to */
+  self->room = 4096;            /* so that there is something to point to */
+  self->held = g_malloc (self->room);
   seq_recovery_forget (self);
   if (config->quarantine) {
     self->quarantine = seq_quarantine_open (config->quarantine, error);
@@ -55,14 +57,14 @@ seq_recovery_free (SeqRecovery * self)
   if (!self)
     return;
   seq_quarantine_close (self->quarantine);
-  g_byte_array_unref (self->held);
+  g_free (self->held);
   g_free (self);
 }
 
 void
 seq_recovery_forget (SeqRecovery * self)
 {
-  g_byte_array_set_size (self->held, 0);
+  self->n_held = 0;
   self->searching = self->gap = FALSE;
   self->last = '\n';
 }
@@ -110,7 +112,10 @@ count_lines (SeqRecovery * self, const guint8 * bytes, gsize n, const guint8 * e
 {
   guint64 lines = 0;
 
-  for (gsize i = 0; i < n; i++)
+  /* apart, as this one the compiler makes wide: all that is lost is counted */
+  for (gsize i = 0; !self->lenient && i < n; i++)
+    lines += bytes[i] == '\n';
+  for (gsize i = 0; self->lenient && i < n; i++)
     lines += ends_line (self, bytes + i, end);
   return lines;
 }
@@ -123,17 +128,40 @@ lose (SeqRecovery * self, const guint8 * bytes, gsize n, GError ** error)
   return !self->quarantine || seq_quarantine_write (self->quarantine, bytes, n, error);
 }
 
+/* Holds more. At most MAX_LOOK and two pieces come together. */
+static gboolean
+hold (SeqRecovery * self, const guint8 * bytes, gsize n, GError ** error)
+{
+  gsize room = MAX (self->room * 2, self->n_held + n);
+  guint8 *held = self->held;
+
+  if (self->room - self->n_held < n) {
+    held = g_try_realloc (held, room);
+    if (!held) {
+      g_set_error (error, SEQ_FASTX_ERROR, SEQ_FASTX_ERROR_NO_MEMORY, "no memory for %"
+          G_GSIZE_FORMAT " bytes in which the record behind a bad one is looked for", room);
+      return FALSE;
+    }
+    self->held = held;
+    self->room = room;
+  }
+  memcpy (held + self->n_held, bytes, n);
+  self->n_held += n;
+  return TRUE;
+}
+
 /* Lets the first n bytes go, which are lost or belong to good records. */
 static gboolean
 drop_held (SeqRecovery * self, gsize n, gboolean lost, GError ** error)
 {
-  const guint8 *bytes = self->held->data;
+  const guint8 *bytes = self->held;
   gboolean ok = !lost || lose (self, bytes, n, error);
 
-  self->at.line += count_lines (self, bytes, n, bytes + self->held->len);
+  self->at.line += count_lines (self, bytes, n, bytes + self->n_held);
   self->at.byte += n;
+  self->n_held -= n;
   if (n > 0)
-    g_byte_array_remove_range (self->held, 0, n);
+    memmove (self->held, bytes + n, self->n_held);
   return ok;
 }
 
@@ -158,7 +186,7 @@ hold_open_record (SeqRecovery * self, const guint8 * data, gsize size, guint64 b
   gsize before = 0;
 
   if (!open || begin.byte >= byte) {
-    g_byte_array_set_size (self->held, 0);
+    self->n_held = 0;
     if (!end_gap (self, error))
       return FALSE;
   }
@@ -170,13 +198,14 @@ hold_open_record (SeqRecovery * self, const guint8 * data, gsize size, guint64 b
   }
   if (self->gap)
     return lose (self, data, size, error);
-  g_byte_array_append (self->held, data + before, size - before);
-  if (self->held->len <= MAX_LOOK)
+  if (!hold (self, data + before, size - before, error))
+    return FALSE;
+  if (self->n_held <= MAX_LOOK)
     return TRUE;
   self->gap = TRUE;
   if (self->quarantine)
     self->quarantined = seq_quarantine_get_size (self->quarantine);
-  return drop_held (self, self->held->len, TRUE, error);
+  return drop_held (self, self->n_held, TRUE, error);
 }
 
 /* ---- the search ---- */
@@ -199,10 +228,10 @@ looks_like_fastq (SeqRecovery * self, const guint8 * at, const guint8 * end)
 static gboolean
 stop_looking (SeqRecovery * self, const guint8 * at, gboolean in_line)
 {
-  self->looked = at - self->held->data;
+  self->looked = at - self->held;
   self->in_line = in_line;
   /* who waits for a long record must not look at all of it with each piece */
-  self->enough = self->held->len + (self->held->len - self->looked) / 4 + 1;
+  self->enough = self->n_held + (self->n_held - self->looked) / 4 + 1;
   return FALSE;
 }
 
@@ -210,7 +239,7 @@ stop_looking (SeqRecovery * self, const guint8 * at, gboolean in_line)
 static gboolean
 find_record (SeqRecovery * self, gboolean at_end)
 {
-  const guint8 *end = self->held->data + self->held->len, *at = self->held->data + self->looked;
+  const guint8 *end = self->held + self->n_held, *at = self->held + self->looked;
   const guint8 *line = self->in_line ? next_line (self, at, end) : at;
 
   for (; line != NULL && line < end; line = next_line (self, line, end)) {
@@ -222,18 +251,18 @@ find_record (SeqRecovery * self, gboolean at_end)
     if (found < 0 && !at_end)
       return stop_looking (self, line, FALSE);
     if (found > 0) {
-      self->looked = line - self->held->data;
+      self->looked = line - self->held;
       return TRUE;
     }
   }
   /* the last byte is kept: it may end the line */
-  return stop_looking (self, MAX (at, end - MIN (1, self->held->len)), TRUE);
+  return stop_looking (self, MAX (at, end - MIN (1, self->n_held)), TRUE);
 }
 
 static gboolean
 is_line_start (SeqRecovery * self, gsize at)
 {
-  guint8 before = at > 0 ? self->held->data[at - 1] : self->last;
+  guint8 before = at > 0 ? self->held[at - 1] : self->last;
 
   return before == '\n' || (self->lenient && before == '\r');
 }
@@ -299,7 +328,7 @@ keep_needed (SeqRecovery * self, gboolean failed, GError ** error)
     else
       from.byte = G_MAXUINT64;
   }
-  n = from.byte > self->at.byte ? MIN (from.byte - self->at.byte, self->held->len) : 0;
+  n = from.byte > self->at.byte ? MIN (from.byte - self->at.byte, self->n_held) : 0;
   return drop_held (self, n, FALSE, error);
 }
 
@@ -312,7 +341,7 @@ parse_held (SeqRecovery * self, gboolean at_end, GError ** error)
 
   self->searching = FALSE;
   seq_fastx_begin_at (self->parser, &self->at);
-  ok = seq_fastx_push (self->parser, self->held->data, self->held->len, &lost)
+  ok = seq_fastx_push (self->parser, self->held, self->n_held, &lost)
       && (!at_end || seq_fastx_finish (self->parser, &lost));
   return keep_needed (self, !ok, error) && (ok || bear_error (self, lost, error));
 }
@@ -322,7 +351,7 @@ search (SeqRecovery * self, gboolean at_end, GError ** error)
 {
   while (self->searching) {
     gboolean found = find_record (self, at_end);
-    gsize n = !found && at_end ? self->held->len : self->looked;
+    gsize n = !found && at_end ? self->n_held : self->looked;
 
     self->looked -= MIN (self->looked, n);
     self->enough -= MIN (self->enough, n);
@@ -343,12 +372,13 @@ hold_for_search (SeqRecovery * self, const guint8 * data, gsize size, const SeqF
 {
   SeqFastxPosition begin;
 
-  if (self->held->len == 0) {
+  if (self->n_held == 0) {
     self->at = *base;
     /* the parser knows only now that the line has ended */
     self->at.line += self->lenient && self->last == '\r' && data[0] != '\n';
   }
-  g_byte_array_append (self->held, data, size);
+  if (!hold (self, data, size, error))
+    return FALSE;
   if (!self->gap)
     return keep_needed (self, TRUE, error);
   /* the long record is the one that is bad, or one before it */
@@ -368,8 +398,8 @@ seq_recovery_push (SeqRecovery * self, const guint8 * data, gsize size, GError *
     return TRUE;
   seq_fastx_get_position (self->parser, &base);
   if (self->searching) {
-    g_byte_array_append (self->held, data, size);
-    ok = self->held->len < self->enough || search (self, FALSE, error);
+    ok = hold (self, data, size, error)
+        && (self->n_held < self->enough || search (self, FALSE, error));
   } else if (seq_fastx_push (self->parser, data, size, &lost)) {
     ok = hold_open_record (self, data, size, base.byte, error);
   } else {
@@ -387,10 +417,13 @@ seq_recovery_finish (SeqRecovery * self, GError ** error)
   GError *lost = NULL;
   gboolean ok = TRUE;
 
-  if (!self->searching && !seq_fastx_finish (self->parser, &lost))
+  if (!self->searching && !seq_fastx_finish (self->parser, &lost)) {
+    if (self->gap)              /* nothing is held: what is searched is the end */
+      seq_fastx_get_position (self->parser, &self->at);
     ok = bear_error (self, lost, error);
-  else if (!self->searching)
+  } else if (!self->searching) {
     ok = end_gap (self, error);
+  }
   if (ok && self->searching) {
     ok = search (self, TRUE, error);
     if (ok && self->searching) {        /* to the end, without finding one */

@@ -219,6 +219,12 @@ fail (SeqFastx * self, SeqFastxError code, GError ** error, const gchar * format
 
 /* ---- records and blocks ---- */
 
+static gboolean
+fail_no_memory (SeqFastx * self, GError ** error)
+{
+  return fail (self, SEQ_FASTX_ERROR_NO_MEMORY, error, "no memory for a block of records");
+}
+
 static void
 block_finish (SeqFastx * self)
 {
@@ -268,8 +274,7 @@ block_make_room (SeqFastx * self, gsize room, GError ** error)
   if (ok && self->block->capacity - self->block->size < room)
     ok = seq_block_grow (self->block, self->block->size + MAX (room, self->block->size));
   if (!ok)
-    return fail (self, SEQ_FASTX_ERROR_NO_MEMORY, error,
-        "no memory for a block of records");
+    return fail_no_memory (self, error);
   return TRUE;
 }
 
@@ -305,19 +310,23 @@ static gboolean
 record_complete (SeqFastx * self, GError ** error)
 {
   SeqBlock *block = self->block;
+  GstSeqRecord *entry;
 
   if (G_UNLIKELY (record_is_too_long (self)))
     return fail_too_long (self, error);
-  self->open = FALSE;
   if (record_is_wanted (self)) {
+    entry = seq_block_reserve_record (block);
+    if (G_UNLIKELY (entry == NULL))
+      return fail_no_memory (self, error);
     self->record.id = self->next_id;
-    *seq_block_reserve_record (block) = self->record;
+    *entry = self->record;
     block->n_records++;
     self->stats.records++;
     self->done = self->config.limit > 0 && self->stats.records >= self->config.limit;
   } else {
     block->size = self->start;
   }
+  self->open = FALSE;
   self->next_id++;
   return TRUE;
 }

@@ -200,26 +200,38 @@ bgzf_worker (void *data)
   return NULL;
 }
 
+static gboolean
+bgzf_make_buffers (SeqInflateBgzf * self)
+{
+  gboolean ok = TRUE;
+
+  self->jobs = g_new0 (Job, self->n_jobs);
+  for (guint i = 0; ok && i < self->n_jobs; i++) {
+    Job *job = &self->jobs[i];
+
+    job->decompressor = libdeflate_alloc_decompressor ();
+    job->in = g_try_malloc (self->job_blocks * MAX_BLOCK);
+    job->out = g_try_malloc (self->job_blocks * MAX_BLOCK);
+    ok = job->decompressor != NULL && job->in != NULL && job->out != NULL;
+  }
+  self->block = g_try_malloc (SEQ_BGZF_MAX_PROBE);
+  return ok && self->block != NULL;
+}
+
 SeqInflateBgzf *
 seq_inflate_bgzf_new (guint n_threads)
 {
   SeqInflateBgzf *self = g_new0 (SeqInflateBgzf, 1);
-  guint i;
 
   self->job_blocks = n_threads > 0 ? JOB_BLOCKS_THREADED : JOB_BLOCKS_INLINE;
   self->n_jobs = n_threads > 0 ? 2 * n_threads + 2 : 1;
-  self->jobs = g_new0 (Job, self->n_jobs);
-  for (i = 0; i < self->n_jobs; i++) {
-    self->jobs[i].decompressor = libdeflate_alloc_decompressor ();
-    if (self->jobs[i].decompressor == NULL)
-      g_error ("out of memory");
-    self->jobs[i].in = g_malloc (self->job_blocks * MAX_BLOCK);
-    self->jobs[i].out = g_malloc (self->job_blocks * MAX_BLOCK);
-  }
-  self->block = g_malloc (SEQ_BGZF_MAX_PROBE);
   pthread_mutex_init (&self->lock, NULL);
   pthread_cond_init (&self->work, NULL);
   pthread_cond_init (&self->finished, NULL);
+  if (!bgzf_make_buffers (self)) {
+    seq_inflate_bgzf_free (self);
+    return NULL;
+  }
 
   /* A thread that cannot be had (a limit of the container, say) is no failure: the caller works,
    * too. */
@@ -279,7 +291,8 @@ seq_inflate_bgzf_free (SeqInflateBgzf * self)
 
   for (i = 0; i < self->n_jobs; i++) {
     job_clear (&self->jobs[i]);
-    libdeflate_free_decompressor (self->jobs[i].decompressor);
+    if (self->jobs[i].decompressor != NULL)
+      libdeflate_free_decompressor (self->jobs[i].decompressor);
     g_free (self->jobs[i].in);
     g_free (self->jobs[i].out);
   }

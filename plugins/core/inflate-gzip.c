@@ -49,8 +49,10 @@ struct _SeqInflateGzip
 SeqInflateGzip *
 seq_inflate_gzip_new (void)
 {
-  SeqInflateGzip *self = g_new0 (SeqInflateGzip, 1);
+  SeqInflateGzip *self = g_try_new0 (SeqInflateGzip, 1);    /* ISA-L's state is 80 KiB and more */
 
+  if (self == NULL)
+    return NULL;
   isal_inflate_init (&self->state);
   return self;
 }

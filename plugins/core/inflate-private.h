@@ -59,6 +59,7 @@ gboolean seq_inflate_skip_padding (SeqInflateInput * in, const gchar * kind, GEr
 /* gzip */
 typedef struct _SeqInflateGzip SeqInflateGzip;
 
+/* NULL where there is no memory; so the others' */
 SeqInflateGzip *seq_inflate_gzip_new (void);
 void seq_inflate_gzip_free (SeqInflateGzip * self);
 void seq_inflate_gzip_reset (SeqInflateGzip * self);

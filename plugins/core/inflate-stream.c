@@ -119,6 +119,7 @@ SeqInflateStream *
 seq_inflate_stream_new (gboolean may_thread)
 {
   SeqInflateStream *self = g_new0 (SeqInflateStream, 1);
+  gboolean ok = TRUE;
 
   self->may_thread = may_thread;
   seq_inflate_stream_set_thread (self, THREAD_FROM, CHUNK_SIZE);
@@ -127,9 +128,11 @@ seq_inflate_stream_new (gboolean may_thread)
   seq_wakeup_init (&self->work);
   seq_wakeup_init (&self->ready);
   for (guint i = 0; i < N_CHUNKS; i++)
-    self->chunks[i].bytes = g_malloc (CHUNK_SIZE);
+    ok = (self->chunks[i].bytes = g_try_malloc (CHUNK_SIZE)) != NULL && ok;
   for (guint i = 0; i < N_OUTPUTS; i++)
-    self->outputs[i].bytes = g_malloc (SEQ_INFLATE_OUT_SIZE);
+    ok = (self->outputs[i].bytes = g_try_malloc (SEQ_INFLATE_OUT_SIZE)) != NULL && ok;
+  if (!ok)
+    g_clear_pointer (&self, seq_inflate_stream_free);
   return self;
 }
 

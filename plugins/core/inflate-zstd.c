@@ -27,8 +27,10 @@ seq_inflate_zstd_new (void)
   SeqInflateZstd *self = g_new0 (SeqInflateZstd, 1);
 
   self->stream = ZSTD_createDStream ();
-  if (self->stream == NULL)
-    g_error ("out of memory");
+  if (self->stream == NULL) {
+    g_free (self);
+    return NULL;
+  }
   ZSTD_DCtx_setParameter (self->stream, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
   return self;
 }
@@ -73,6 +75,9 @@ zstd_fail_with_result (SeqInflateZstd * self, gsize result, guint64 offset)
     case ZSTD_error_frameParameter_windowTooLarge:
       zstd_fail (self, SEQ_INFLATE_ERROR_UNSUPPORTED, offset,
           "window above 128 MiB (compressed with --long)");
+      return;
+    case ZSTD_error_memory_allocation:
+      zstd_fail (self, SEQ_INFLATE_ERROR_NO_MEMORY, offset, "no memory for the window");
       return;
     case ZSTD_error_dictionary_wrong:
     case ZSTD_error_version_unsupported:

@@ -56,17 +56,18 @@ seq_inflate_free (SeqInflate * self)
   g_free (self);
 }
 
-static void
+static gboolean
 seq_inflate_need_stream (SeqInflate * self)
 {
   if (self->stream == NULL)
     self->stream = seq_inflate_stream_new (self->n_threads > 0);
+  return self->stream != NULL;
 }
 
 void
 seq_inflate_set_thread (SeqInflate * self, guint64 from, gsize chunk_size)
 {
-  seq_inflate_need_stream (self);
+  g_return_if_fail (seq_inflate_need_stream (self));
   seq_inflate_stream_set_thread (self->stream, from, chunk_size);
 }
 
@@ -207,12 +208,21 @@ seq_inflate_next_plain (SeqInflateInput * in, const guint8 ** data, gsize * size
   return SEQ_INFLATE_DATA;
 }
 
+static SeqInflateStatus
+seq_inflate_fail_no_memory (SeqInflate * self)
+{
+  g_set_error (&self->error, SEQ_INFLATE_ERROR_DOMAIN, SEQ_INFLATE_ERROR_NO_MEMORY,
+      "%s data: no memory to inflate it", seq_compression_get_name (self->compression));
+  return SEQ_INFLATE_ERROR;
+}
+
 /* gzip and zstd */
 static SeqInflateStatus
 seq_inflate_decode_stream (SeqInflate * self, SeqInflateDecodeFunc func, gpointer decoder,
     SeqInflateInput * in, const guint8 ** data, gsize * size)
 {
-  seq_inflate_need_stream (self);
+  if (decoder == NULL || !seq_inflate_need_stream (self))
+    return seq_inflate_fail_no_memory (self);
   if (!self->streaming)
     seq_inflate_stream_begin (self->stream, func, decoder, in->offset);
   self->streaming = TRUE;
@@ -230,6 +240,8 @@ seq_inflate_decode (SeqInflate * self, SeqInflateInput * in, const guint8 ** dat
   if (self->compression == SEQ_COMPRESSION_BGZF) {
     if (self->bgzf == NULL)
       self->bgzf = seq_inflate_bgzf_new (self->n_threads);
+    if (self->bgzf == NULL)
+      return seq_inflate_fail_no_memory (self);
     return seq_inflate_bgzf_next (self->bgzf, in, data, size, &self->error);
   }
   if (self->compression == SEQ_COMPRESSION_ZSTD) {

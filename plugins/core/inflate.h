@@ -63,6 +63,7 @@ typedef enum
  * padding and fine).
  * UNSUPPORTED: valid, but needs what is not offered: a zstd dictionary, a zstd window above 128 MiB
  * (2^27, the limit that the zstd program has by default), a gzip method other than deflate.
+ * NO_MEMORY: there is none for the buffers of the decoder.
  * Messages name the compression and the byte offset in the compressed stream.
  */
 #define SEQ_INFLATE_ERROR_DOMAIN (seq_inflate_error_quark ())
@@ -71,7 +72,8 @@ typedef enum
   SEQ_INFLATE_ERROR_TRUNCATED,
   SEQ_INFLATE_ERROR_CORRUPT,
   SEQ_INFLATE_ERROR_TRAILING_GARBAGE,
-  SEQ_INFLATE_ERROR_UNSUPPORTED
+  SEQ_INFLATE_ERROR_UNSUPPORTED,
+  SEQ_INFLATE_ERROR_NO_MEMORY
 } SeqInflateError;
 
 GQuark seq_inflate_error_quark (void);

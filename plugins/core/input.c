@@ -22,6 +22,8 @@ struct _SeqInput
   int fd;                       /* -1 for a remote location */
   gboolean may_wait;            /* no regular file: wait with poll before reading */
   off_t size;                   /* of a regular file when it was opened */
+  struct timespec changed;      /* its last change then */
+  guint64 offset;               /* of the next byte */
   int wake;                     /* eventfd, readable while interrupted */
   gint interrupted;             /* atomic */
 #ifdef HAVE_HTSLIB
@@ -97,8 +99,11 @@ seq_input_get_file (SeqInput * self)
 gboolean
 seq_input_seek_file (SeqInput * self, guint64 offset)
 {
-  return seq_input_get_file (self) >= 0 && offset <= G_MAXINT64
-      && lseek (self->fd, (off_t) offset, SEEK_SET) == (off_t) offset;
+  if (seq_input_get_file (self) < 0 || offset > G_MAXINT64
+      || lseek (self->fd, (off_t) offset, SEEK_SET) != (off_t) offset)
+    return FALSE;
+  self->offset = offset;
+  return TRUE;
 }
 
 guint64
@@ -182,6 +187,7 @@ open_local (SeqInput * self, const gchar * path, GError ** error)
   }
   self->may_wait = !S_ISREG (info.st_mode);
   self->size = info.st_size;
+  self->changed = info.st_mtim;
   if (self->may_wait) {
     self->wake = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->wake < 0) {
@@ -258,21 +264,37 @@ read_some (SeqInput * self, guint8 * buffer, gsize size)
   return read (self->fd, buffer, size);
 }
 
-/* The end that was met may be that of a file which was cut meanwhile: half a record of FASTA looks like
- * a whole one. */
-static gboolean
-check_end (SeqInput * self, GError ** error)
+/* The end that was met may be that of a file which was cut meanwhile: half a record of FASTA looks
+ * like a whole one. The time of an inode's last change says less than that of its content: it
+ * changes with names and rights, too. */
+gboolean
+seq_input_check (SeqInput * self, GError ** error)
 {
   struct stat info;
-  gchar *why;
+  gchar *why = NULL;
 
-  if (self->fd < 0 || self->may_wait || fstat (self->fd, &info) != 0 || info.st_size >= self->size)
+  if (self->fd < 0 || self->may_wait || fstat (self->fd, &info) != 0)
     return TRUE;
-  why = g_strdup_printf ("it was cut to %" G_GINT64_FORMAT " of its %" G_GINT64_FORMAT
-      " bytes while it was read", (gint64) info.st_size, (gint64) self->size);
+  if (info.st_size < self->size)
+    why = g_strdup_printf ("it was cut to %" G_GINT64_FORMAT " of its %" G_GINT64_FORMAT
+        " bytes while it was read", (gint64) info.st_size, (gint64) self->size);
+  else if (info.st_size == self->size && (info.st_mtim.tv_sec != self->changed.tv_sec
+          || info.st_mtim.tv_nsec != self->changed.tv_nsec))
+    why = g_strdup ("it was changed while it was read");
+  if (why == NULL)
+    return TRUE;
   set_error (error, G_FILE_ERROR_IO, "Could not read", self->location, why);
   g_free (why);
   return FALSE;
+}
+
+static void
+set_read_error (SeqInput * self, int code, GError ** error)
+{
+  gchar *what = g_strdup_printf ("Could not read byte %" G_GUINT64_FORMAT " of", self->offset);
+
+  set_error_from_errno (error, code, what, self->location);
+  g_free (what);
 }
 
 gssize
@@ -289,9 +311,10 @@ seq_input_read (SeqInput * self, guint8 * buffer, gsize size, GError ** error)
   } while (n < 0 && (errno == EINTR || (errno == EAGAIN && self->may_wait)));
 
   if (n < 0)
-    set_error_from_errno (error, errno, "Could not read", self->location);
-  else if (n == 0 && !check_end (self, error))
+    set_read_error (self, errno, error);
+  else if (n == 0 && !seq_input_check (self, error))
     n = -1;
+  self->offset += MAX (n, 0);
   return n;
 }
 

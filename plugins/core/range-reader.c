@@ -21,6 +21,10 @@
 /* blocks kept for reuse at least, as in reader.c */
 #define MIN_FREE_BLOCKS 16
 
+/* blocks of a range at most, which is 16 bytes a record in one of SEQ_RANGE_SIZE: each has its first
+ * pages and its table, whatever is in it */
+#define MAX_BLOCKS 4
+
 /* wrong guesses on end after which the threads are of no use: FASTQ over several lines, say */
 #define MAX_MISSES 4
 
@@ -34,7 +38,7 @@ typedef struct
   guint64 stop;                 /* behind its last record */
 
   GQueue blocks;
-  guint64 records, filtered;
+  guint64 records, filtered, lines;
   gboolean failed;
   gboolean at_end;              /* of the file */
 } Range;
@@ -57,6 +61,7 @@ struct _SeqRangeReader
   guint misses;                 /* ranges on end whose start was guessed wrong */
 
   guint64 at;                   /* behind the last record that was given out */
+  guint64 lines;                /* before that */
   guint64 next_id;
   guint64 filtered;
 };
@@ -150,6 +155,17 @@ find_start (Range * range)
   return TRUE;
 }
 
+/* FALSE if there are more than may be held. */
+static gboolean
+take_blocks (Range * range, SeqFastx * parser, SeqBlock * (*take) (SeqFastx *))
+{
+  SeqBlock *block;
+
+  while ((block = take (parser)))
+    g_queue_push_tail (&range->blocks, block);
+  return range->blocks.length <= MAX_BLOCKS;
+}
+
 /* Parses from the start to the first record behind the range, or to the end of the file. */
 static gboolean
 parse_records (Range * range, SeqFastx * parser)
@@ -162,7 +178,8 @@ parse_records (Range * range, SeqFastx * parser)
   seq_fastx_set_stop (parser, range->end);
   for (at = range->start; n > 0; at += n) {
     n = read_at (range->reader, range->buffer, PIECE, at);
-    if (n < 0 || !seq_fastx_push (parser, range->buffer, n, NULL))
+    if (n < 0 || !seq_fastx_push (parser, range->buffer, n, NULL)
+        || !take_blocks (range, parser, seq_fastx_pop))
       return FALSE;
     if (seq_fastx_is_done (parser)) {
       range->stop = seq_fastx_get_stop (parser);
@@ -176,18 +193,22 @@ parse_records (Range * range, SeqFastx * parser)
 }
 
 static void
-take_results (Range * range, SeqFastx * parser)
+take_counts (Range * range, SeqFastx * parser)
 {
   SeqFastxPosition position;
   SeqFastxStats stats;
-  SeqBlock *block;
 
-  while ((block = seq_fastx_flush (parser)))
-    g_queue_push_tail (&range->blocks, block);
   seq_fastx_get_position (parser, &position);
   seq_fastx_get_stats (parser, &stats);
   range->records = position.record;
+  range->lines = position.line - 1;
   range->filtered = stats.filtered;
+}
+
+static void
+drop_blocks (Range * range)
+{
+  g_queue_clear_full (&range->blocks, (GDestroyNotify) seq_block_unref);
 }
 
 static void
@@ -196,9 +217,11 @@ parse_range (Range * range)
   SeqRangeReader *self = range->reader;
   SeqFastx *parser = seq_fastx_new (&self->config, self->pool);
 
-  range->failed = !parse_records (range, parser);
+  range->failed = !parse_records (range, parser) || !take_blocks (range, parser, seq_fastx_flush);
   if (!range->failed)
-    take_results (range, parser);
+    take_counts (range, parser);
+  else
+    drop_blocks (range);
   seq_fastx_free (parser);
 }
 
@@ -207,7 +230,7 @@ range_func (SeqJob * job, gpointer data)
 {
   Range *range = (Range *) job;
 
-  range->records = range->filtered = 0;
+  range->records = range->filtered = range->lines = 0;
   range->at_end = FALSE;
   range->failed = !find_start (range);
   if (!range->failed && range->start < range->end)
@@ -224,7 +247,9 @@ can_read (int fd, const SeqFastxConfig * config, gsize range_size, guint64 * siz
   guint8 first;
 
   if (config->skip > 0 || config->limit > 0 || config->strictness == SEQ_STRICTNESS_LENIENT
-      || fstat (fd, &info) != 0 || !S_ISREG (info.st_mode) || (guint64) info.st_size <= 2 * (guint64) range_size)
+      || range_size / 2 > config->block_size
+      || fstat (fd, &info) != 0 || !S_ISREG (info.st_mode)
+      || (guint64) info.st_size <= 2 * (guint64) range_size)
     return FALSE;
   *size = info.st_size;
   if (pread (fd, &first, 1, 0) != 1 || (first != '>' && first != '@'))
@@ -237,6 +262,7 @@ SeqRangeReader *
 seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id, gsize range_size,
     guint n_threads)
 {
+  gboolean has_room = TRUE;
   SeqRangeReader *self;
   SeqFormat format;
   guint64 size;
@@ -257,10 +283,13 @@ seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id, g
   self->ranges = g_new0 (Range, self->n_ranges);
   for (guint i = 0; i < self->n_ranges; i++) {
     self->ranges[i].reader = self;
-    self->ranges[i].buffer = g_malloc (LOOK);
+    self->ranges[i].buffer = g_try_malloc (LOOK);
     g_queue_init (&self->ranges[i].blocks);
+    has_room = has_room && self->ranges[i].buffer != NULL;
   }
-  self->workers = seq_workers_new (n_threads, range_func, NULL);
+  self->workers = seq_workers_new (has_room ? n_threads : 0, range_func, NULL);
+  if (!has_room)
+    g_clear_pointer (&self, seq_range_reader_free);
   return self;
 }
 
@@ -271,7 +300,7 @@ seq_range_reader_free (SeqRangeReader * self)
     seq_workers_wait (self->workers, &self->ranges[i % self->n_ranges].job);
   seq_workers_free (self->workers);
   for (guint i = 0; i < self->n_ranges; i++) {
-    g_queue_clear_full (&self->ranges[i].blocks, (GDestroyNotify) seq_block_unref);
+    drop_blocks (&self->ranges[i]);
     g_free (self->ranges[i].buffer);
   }
   g_free (self->ranges);
@@ -312,6 +341,7 @@ end_range (SeqRangeReader * self, const Range * range)
     self->ended = range->at_end;
   }
   self->next_id += range->records;
+  self->lines += range->lines;
   self->filtered += range->filtered;
   self->waited = FALSE;
   self->given++;
@@ -330,8 +360,8 @@ finish_range (SeqRangeReader * self, Range * range)
     self->misses = 0;
     return;
   }
-  g_queue_clear_full (&range->blocks, (GDestroyNotify) seq_block_unref);
-  range->records = range->filtered = 0;
+  drop_blocks (range);
+  range->records = range->filtered = range->lines = 0;
   range->failed = range->at_end = FALSE;
   range->start = is_empty ? range->end : self->at;
   self->misses++;
@@ -342,26 +372,25 @@ finish_range (SeqRangeReader * self, Range * range)
 SeqRangeStatus
 seq_range_reader_next (SeqRangeReader * self, SeqBlock ** block, SeqFastxPosition * position)
 {
-  for (;;) {
-    Range *range = &self->ranges[self->given % self->n_ranges];
+  Range *range = &self->ranges[self->given % self->n_ranges];
 
-    if (!self->ended)
-      begin_ranges (self);
-    if (self->ended || self->given == self->next)
-      return SEQ_RANGE_END;
-    if (!self->waited)
-      finish_range (self, range);
-    if (range->failed || self->misses >= MAX_MISSES) {
-      *position = (SeqFastxPosition) { .byte = self->at, .record = self->next_id };
-      return SEQ_RANGE_GO_ON;
-    }
-    *block = g_queue_pop_head (&range->blocks);
-    if (*block != NULL) {
-      number_records (*block, self->next_id);
-      return SEQ_RANGE_BLOCK;
-    }
-    end_range (self, range);
+  if (!self->ended)
+    begin_ranges (self);
+  if (self->ended || self->given == self->next)
+    return SEQ_RANGE_END;
+  if (!self->waited)
+    finish_range (self, range);
+  if (range->failed || self->misses >= MAX_MISSES) {
+    *position = (SeqFastxPosition) { 1 + self->lines, self->at, self->next_id };
+    return SEQ_RANGE_GO_ON;
   }
+  *block = g_queue_pop_head (&range->blocks);
+  if (*block == NULL) {
+    end_range (self, range);
+    return SEQ_RANGE_AGAIN;
+  }
+  number_records (*block, self->next_id);
+  return SEQ_RANGE_BLOCK;
 }
 
 void
@@ -371,20 +400,4 @@ seq_range_reader_get_progress (SeqRangeReader * self, guint64 * bytes, guint64 *
   *bytes = self->at;
   *next_id = self->next_id;
   *filtered = self->filtered;
-}
-
-guint64
-seq_range_reader_count_lines (SeqRangeReader * self, guint64 position)
-{
-  guint8 *buffer = g_malloc (PIECE);
-  guint64 line = 1, at = 0;
-  gssize n;
-
-  while (at < position && (n = read_at (self, buffer, MIN (PIECE, position - at), at)) > 0) {
-    for (const guint8 *b = buffer; (b = memchr (b, '\n', buffer + n - b)) != NULL; b++)
-      line++;
-    at += n;
-  }
-  g_free (buffer);
-  return line;
 }

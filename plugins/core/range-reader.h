@@ -17,7 +17,12 @@ G_BEGIN_DECLS
  *
  * Errors are not reported from here: where a range can't be read or parsed, or the file has become
  * shorter, the reader ends at its first record and says where that is, and who goes on from there in
- * order finds the error, in the words and at the place that it always has. */
+ * order finds the error, in the words and at the place that it always has. So it does where records
+ * are so small that their tables would take much more than the file.
+ *
+ * Memory: a range in hand takes its 4 MiB and 16 MiB at most of tables and started pages, and there are
+ * 2 * (n_threads + 1) of them. Of all that begin in them only the last record can be longer than what is
+ * in hand of the file. */
 
 typedef struct _SeqRangeReader SeqRangeReader;
 
@@ -28,21 +33,22 @@ typedef struct _SeqRangeReader SeqRangeReader;
 typedef enum
 {
   SEQ_RANGE_BLOCK,
+  SEQ_RANGE_AGAIN,              /* nothing yet, after another range: a chance to stop */
   SEQ_RANGE_END,                /* of the file */
   SEQ_RANGE_GO_ON,              /* from `position`, in order */
 } SeqRangeStatus;
 
 /* NULL where this is no way to read it: `fd` is no regular file of several ranges, does not start
  * with `>` or `@`, or not with the format that `config` asks for; or `config` asks to skip or limit
- * records, which has to be counted in order, or for LENIENT, where lines end in more ways. Reads with
+ * records, which has to be counted in order, or for LENIENT, where lines end in more ways, or for blocks
+ * of less than half a range, which are too many; or there is no memory for it. Reads with
  * pread(): the offset of `fd` stays. `fd` must stay open. `first_id`: of the first record.
  * `n_threads`: 1 or more, beside the caller's. */
 SeqRangeReader *seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id,
     gsize range_size, guint n_threads);
 void seq_range_reader_free (SeqRangeReader * self);
 
-/* `block` is set, and owned by the caller, with BLOCK only; `position` with GO_ON, but for the line,
- * which costs a pass over the file: see seq_range_reader_count_lines(). */
+/* `block` is set, and owned by the caller, with BLOCK only; `position` with GO_ON only. */
 SeqRangeStatus seq_range_reader_next (SeqRangeReader * self, SeqBlock ** block,
     SeqFastxPosition * position);
 
@@ -50,8 +56,5 @@ SeqRangeStatus seq_range_reader_next (SeqRangeReader * self, SeqBlock ** block,
  * many records before it were left out. */
 void seq_range_reader_get_progress (SeqRangeReader * self, guint64 * bytes, guint64 * next_id,
     guint64 * filtered);
-
-/* Number, from 1, of the line that byte `position` of the file stands in; as far as it can be read. */
-guint64 seq_range_reader_count_lines (SeqRangeReader * self, guint64 position);
 
 G_END_DECLS

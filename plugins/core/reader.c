@@ -5,6 +5,9 @@
  * goes on in files */
 #define MAX_FREE_BLOCKS 16
 
+/* pieces that are parsed in one call at most: 4 MiB of empty lines take some 50 ms */
+#define PIECES_PER_CALL 64
+
 struct _SeqReader
 {
   SeqBlockPool *pool;
@@ -138,6 +141,8 @@ report_error (SeqReader * self, SeqBlock ** block, GError ** error)
 SeqReaderStatus
 seq_reader_next (SeqReader * self, SeqBlock ** block, GError ** error)
 {
+  guint pieces = 0;
+
   for (;;) {
     if ((*block = seq_fastx_pop (self->parser)))
       return SEQ_READER_BLOCK;
@@ -146,6 +151,8 @@ seq_reader_next (SeqReader * self, SeqBlock ** block, GError ** error)
     if (seq_fastx_is_done (self->parser))
       return SEQ_READER_FILE_END;
     if (self->n_plain > 0) {
+      if (pieces++ == PIECES_PER_CALL)
+        return SEQ_READER_AGAIN;
       parse_some (self);
       continue;
     }

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
  *   for (;;)
  *     switch (seq_reader_next (reader, &block, &error)) {
  *       case SEQ_READER_BLOCK:      use the block, unref it
+ *       case SEQ_READER_AGAIN:      go on, or stop for a while
  *       case SEQ_READER_NEED_INPUT: seq_reader_feed () or seq_reader_finish_input ()
  *       case SEQ_READER_FILE_END:   seq_reader_begin_file () for the next one, or
  *                                   seq_reader_flush () for the last block
@@ -21,7 +22,8 @@ G_BEGIN_DECLS
  *
  * Blocks go on over the end of a file, so a thousand small files do not make a thousand blocks.
  * What is held is bounded: the inflater gives one buffer at a time, whatever the compression
- * ratio. Not thread-safe. */
+ * ratio. So is the time of a call: a few bytes may inflate to gigabytes that no block comes of, and
+ * AGAIN says after some MiB of them that it would take longer. Not thread-safe. */
 
 typedef struct _SeqReader SeqReader;
 
@@ -29,6 +31,7 @@ typedef enum
 {
   SEQ_READER_ERROR,
   SEQ_READER_BLOCK,
+  SEQ_READER_AGAIN,
   SEQ_READER_NEED_INPUT,
   SEQ_READER_FILE_END,
 } SeqReaderStatus;

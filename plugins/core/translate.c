@@ -10,6 +10,10 @@
 
 #define N_FRAMES 6
 
+/* Codons that are read in one call; a frame and a piece that has none cost as much as some. */
+#define CODONS_PER_CALL (4u << 20)
+#define CODONS_OF_PIECE 8
+
 /* The most that is added to a parent's name: ":+1:", two numbers of 10 digits and what is between
  * them, " parent=" and 20 digits. */
 #define MAX_ADDED (4 + 10 + 1 + 10 + 8 + 20)
@@ -244,6 +248,15 @@ put_name (const SeqTranslator * t, gsize n, guint8 * out)
 
 /* --- products --------------------------------------------------------------------------------- */
 
+static SeqTranslateResult
+fail_no_memory (const SeqTranslator * t, guint64 size, GError ** error)
+{
+  g_set_error (error, SEQ_TRANSLATE_ERROR, SEQ_TRANSLATE_ERROR_NO_MEMORY, "record %"
+      G_GUINT64_FORMAT ": no memory for a product of %" G_GUINT64_FORMAT " bytes", t->parent->id,
+      size);
+  return SEQ_TRANSLATE_FAILED;
+}
+
 /* Sees to `size` bytes behind those in use. A block that has products already doesn't grow. */
 static SeqTranslateResult
 make_room (const SeqTranslator * t, SeqBlock * block, guint64 size, GError ** error)
@@ -258,22 +271,22 @@ make_room (const SeqTranslator * t, SeqBlock * block, guint64 size, GError ** er
     g_set_error (error, SEQ_TRANSLATE_ERROR, SEQ_TRANSLATE_ERROR_TOO_LONG, "record %"
         G_GUINT64_FORMAT ": a product takes more than 4 GiB with its name", t->parent->id);
   else if (!seq_block_grow (block, size))
-    g_set_error (error, SEQ_TRANSLATE_ERROR, SEQ_TRANSLATE_ERROR_NO_MEMORY, "record %"
-        G_GUINT64_FORMAT ": no memory for a product of %" G_GUINT64_FORMAT " bytes", t->parent->id,
-        size);
+    ret = fail_no_memory (t, size, error);
   else
     ret = SEQ_TRANSLATE_DONE;
   return ret;
 }
 
 /* Adds the product of n letters that stand behind what is in use. */
-static void
-add_product (SeqTranslator * t, SeqBlock * block, gsize n)
+static SeqTranslateResult
+add_product (SeqTranslator * t, SeqBlock * block, gsize n, GError ** error)
 {
   guint8 *letters = block->data + block->size;
   guint8 *end = put_name (t, n, letters + n);
   GstSeqRecord *product = seq_block_reserve_record (block);
 
+  if (product == NULL)
+    return fail_no_memory (t, end - letters, error);
   *product = (GstSeqRecord) {
     .id = t->next_id++,
     .name = block->size + n,
@@ -288,6 +301,7 @@ add_product (SeqTranslator * t, SeqBlock * block, gsize n)
   t->counts.residues += n;
   t->counts.unknown += count_unknown (letters, n);
   t->has_product = TRUE;
+  return SEQ_TRANSLATE_DONE;
 }
 
 /* Translates the piece from the next codon on behind what is in use of the block. Letters come
@@ -315,9 +329,10 @@ put_piece (SeqTranslator * t, SeqBlock * block, GError ** error)
 
   if (n >= t->config.min_length && n > 0) {
     ret = make_room (t, block, (guint64) n + t->parent->name_len + MAX_ADDED, error);
+    if (ret == SEQ_TRANSLATE_DONE)
+      ret = add_product (t, block, n, error);
     if (ret != SEQ_TRANSLATE_DONE)
       return ret;
-    add_product (t, block, n);
   } else if (n > 0) {
     t->counts.too_short++;
   }
@@ -330,14 +345,22 @@ seq_translator_fill (SeqTranslator * t, SeqBlock * block, GError ** error)
 {
   SeqTranslateResult ret = SEQ_TRANSLATE_DONE;
   gboolean more = TRUE;
+  guint64 work = 0;
 
   while (more && ret == SEQ_TRANSLATE_DONE) {
-    if (t->codon == count_codons (t))
+    guint32 codon = t->codon;
+
+    work += CODONS_OF_PIECE;
+    if (work > CODONS_PER_CALL) {
+      ret = SEQ_TRANSLATE_AGAIN;
+    } else if (codon == count_codons (t)) {
       more = next_frame (t);
-    else if (block->n_records == BLOCK_RECORDS)
+    } else if (block->n_records == BLOCK_RECORDS) {
       ret = SEQ_TRANSLATE_FULL;
-    else
+    } else {
       ret = put_piece (t, block, error);
+      work += t->codon - codon;
+    }
   }
   if (ret == SEQ_TRANSLATE_DONE && !t->has_product)
     t->counts.without++;

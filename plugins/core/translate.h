@@ -64,6 +64,7 @@ typedef enum
 {
   SEQ_TRANSLATE_DONE,           /* all of the parent is translated */
   SEQ_TRANSLATE_FULL,           /* go on with another block */
+  SEQ_TRANSLATE_AGAIN,          /* go on with this one: a chance to stop */
   SEQ_TRANSLATE_FAILED,
 } SeqTranslateResult;
 
@@ -89,8 +90,9 @@ void seq_translator_reset (SeqTranslator * translator);
 void seq_translator_begin (SeqTranslator * translator, const GstSeqRecord * parent,
     const guint8 * data);
 
-/* Adds products of the parent to `block`, which nobody shares, until one doesn't fit. Only for a
- * product that is longer than an empty block a block grows. After SEQ_TRANSLATE_FAILED, with
+/* Adds products of the parent to `block`, which nobody shares, until one doesn't fit, or until some
+ * millions of codons are read, as many of them may be in no product. Only for a product that is longer
+ * than an empty block a block grows. After SEQ_TRANSLATE_FAILED, with
  * `error` set, the block still has the products before; the parent can't be gone on with. */
 SeqTranslateResult seq_translator_fill (SeqTranslator * translator, SeqBlock * block,
     GError ** error);

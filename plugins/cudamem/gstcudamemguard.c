@@ -37,6 +37,7 @@
 #include "gstcudamemguard-private.h"
 
 #include "device-id.h"
+#include "event-flow.h"
 #include "guard-segments.h"
 
 GST_DEBUG_CATEGORY (cuda_mem_guard_debug);
@@ -156,6 +157,13 @@ gst_cuda_mem_guard_sink_event (GstPad * pad, GstObject * parent, GstEvent * even
   return gst_pad_event_default (pad, parent, event);
 }
 
+static GstFlowReturn
+gst_cuda_mem_guard_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  return gst_seq_event_flow (GST_CUDA_MEM_GUARD (parent)->srcpad,
+      gst_cuda_mem_guard_sink_event (pad, parent, event));
+}
+
 static gboolean
 gst_cuda_mem_guard_src_event (GstPad * pad, GstObject * parent, GstEvent * event)
 {
@@ -264,7 +272,7 @@ gst_cuda_mem_guard_init (GstCudaMemGuard * self)
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
   gst_pad_set_chain_function (self->sinkpad, gst_cuda_mem_guard_chain);
   gst_pad_set_chain_list_function (self->sinkpad, gst_cuda_mem_guard_chain_list);
-  gst_pad_set_event_function (self->sinkpad, gst_cuda_mem_guard_sink_event);
+  gst_pad_set_event_full_function (self->sinkpad, gst_cuda_mem_guard_sink_event_full);
   GST_PAD_SET_PROXY_CAPS (self->sinkpad);
   GST_PAD_SET_PROXY_ALLOCATION (self->sinkpad);
   gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);

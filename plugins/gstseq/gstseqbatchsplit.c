@@ -163,7 +163,7 @@ shares_name (const GstSeqBatchRecord * records, guint i)
       records[i].name_len == records[i - 1].name_len;
 }
 
-/* NULL if a name lies outside the table */
+/* NULL if a name lies outside the table, or there is no memory */
 static GBytes *
 piece_copy_table (const Piece * piece)
 {
@@ -181,7 +181,9 @@ piece_copy_table (const Piece * piece)
   }
   if (names > G_MAXUINT32)
     return NULL;
-  copy = g_malloc (table + names);
+  copy = g_try_malloc (MAX (table + names, 1));
+  if (copy == NULL)
+    return NULL;
   memcpy (copy, records, table);
   out = (gchar *) (copy + piece->n);
   for (guint i = 0; i < piece->n; i++) {

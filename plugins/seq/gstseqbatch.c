@@ -27,6 +27,7 @@
 #include <gst/seq/seq.h>
 
 #include "batch-plan.h"
+#include "event-flow.h"
 #include "gstseqbatchoutput.h"
 #include "gstseqbatchsettings.h"
 #include "workers.h"
@@ -147,8 +148,12 @@ negotiate (GstSeqBatch * self)
   self->shrinkable = self->shape.flexible && self->shape.fixed_slots == 0;
   GST_OBJECT_UNLOCK (self);
   GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, (gpointer) caps);
-  if (!self->caps || !gst_caps_is_equal (caps, self->caps))
-    gst_pad_push_event (self->srcpad, gst_event_new_caps (caps));
+  if ((!self->caps || !gst_caps_is_equal (caps, self->caps))
+      && !gst_pad_push_event (self->srcpad, gst_event_new_caps (caps))) {
+    gst_clear_caps (&self->caps);       /* a flush: behind it they are to be sent again */
+    gst_caps_unref (caps);
+    return FALSE;
+  }
   gst_caps_replace (&self->caps, caps);
   gst_seq_batch_memory_negotiate (&self->memory, self->srcpad, caps, max_batch_size (self),
       self->max_jobs);
@@ -346,7 +351,7 @@ take_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
   if (gst_pad_check_reconfigure (self->srcpad) || !self->caps) {
     ret = finish_jobs (self, ret);      /* they go with the caps so far */
     if (ret == GST_FLOW_OK && !negotiate (self))
-      ret = GST_FLOW_NOT_NEGOTIATED;
+      ret = gst_seq_pad_is_flushing (self->srcpad) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
     if (ret != GST_FLOW_OK)
       gst_pad_mark_reconfigure (self->srcpad);
   }
@@ -648,6 +653,13 @@ gst_seq_batch_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
   return gst_pad_event_default (pad, parent, event);
 }
 
+static GstFlowReturn
+gst_seq_batch_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  return gst_seq_event_flow (GST_SEQ_BATCH (parent)->srcpad,
+      gst_seq_batch_sink_event (pad, parent, event));
+}
+
 /* Any thread; it holds from the next batch that is planned on. */
 static gboolean
 set_budget (GstSeqBatch * self, const GstSeqBatchBudget * budget)
@@ -812,7 +824,7 @@ gst_seq_batch_init (GstSeqBatch * self)
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
   gst_pad_set_chain_function (self->sinkpad, gst_seq_batch_chain);
-  gst_pad_set_event_function (self->sinkpad, gst_seq_batch_sink_event);
+  gst_pad_set_event_full_function (self->sinkpad, gst_seq_batch_sink_event_full);
   gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
 
   self->srcpad = gst_pad_new_from_static_template (&src_template, "src");

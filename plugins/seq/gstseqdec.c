@@ -16,6 +16,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "event-flow.h"
 #include "gstseqparser.h"
 
 #include <string.h>
@@ -94,18 +95,6 @@ count_left_out (GstSeqDec * self)
   GST_OBJECT_UNLOCK (self);
 }
 
-/* What doesn't get through during a state change or a seek is no error. */
-static gboolean
-is_flushing (GstSeqDec * self)
-{
-  GstPad *peer = gst_pad_get_peer (self->srcpad);
-  gboolean flushing = GST_PAD_IS_FLUSHING (self->srcpad)
-      || (peer != NULL && GST_PAD_IS_FLUSHING (peer));
-
-  gst_clear_object (&peer);
-  return flushing;
-}
-
 static GstFlowReturn
 push_block (GstSeqDec * self, SeqBlock * block)
 {
@@ -113,7 +102,7 @@ push_block (GstSeqDec * self, SeqBlock * block)
 
   if (gst_seq_parser_update_caps (&self->caps, block, self->alphabet)
       && !gst_pad_push_event (self->srcpad, gst_event_new_caps (self->caps))
-      && is_flushing (self)) {
+      && gst_seq_pad_is_flushing (self->srcpad)) {
     seq_block_unref (block);
     return GST_FLOW_FLUSHING;
   }
@@ -139,6 +128,9 @@ push_blocks (GstSeqDec * self)
     switch (seq_reader_next (self->reader, &block, &error)) {
       case SEQ_READER_BLOCK:
         ret = push_block (self, block);
+        break;
+      case SEQ_READER_AGAIN:
+        ret = gst_seq_pad_is_flushing (self->srcpad) ? GST_FLOW_FLUSHING : GST_FLOW_OK;
         break;
       case SEQ_READER_NEED_INPUT:
         return GST_FLOW_OK;
@@ -312,14 +304,11 @@ gst_seq_dec_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
   return gst_pad_event_default (pad, parent, event);
 }
 
-/* Elements behind this one stop before it and refuse events from then on, which upstream must not
- * take for an error. */
 static GstFlowReturn
 gst_seq_dec_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
 {
-  if (gst_seq_dec_sink_event (pad, parent, event))
-    return GST_FLOW_OK;
-  return is_flushing (GST_SEQ_DEC (parent)) ? GST_FLOW_FLUSHING : GST_FLOW_ERROR;
+  return gst_seq_event_flow (GST_SEQ_DEC (parent)->srcpad,
+      gst_seq_dec_sink_event (pad, parent, event));
 }
 
 /* ---- upstream ---- */

@@ -404,6 +404,12 @@ gst_seq_parser_post_error (GstElement * element, SeqReader * reader, const gchar
   const gchar *where = location ? location : "input";
   SeqFastxPosition position;
 
+  if (g_error_matches (error, SEQ_FASTX_ERROR, SEQ_FASTX_ERROR_NO_MEMORY)
+      || g_error_matches (error, SEQ_INFLATE_ERROR_DOMAIN, SEQ_INFLATE_ERROR_NO_MEMORY)) {
+    GST_ELEMENT_ERROR (element, RESOURCE, NO_SPACE_LEFT, ("%s: %s", where, error->message), (NULL));
+    return;
+  }
+
   if (error->domain == G_FILE_ERROR) {
     post_quarantine_error (element, error);
     return;
@@ -416,12 +422,9 @@ gst_seq_parser_post_error (GstElement * element, SeqReader * reader, const gchar
     return;
   }
   seq_fastx_get_position (seq_reader_get_parser (reader), &position);
-  if (error->code == SEQ_FASTX_ERROR_NO_MEMORY)
-    GST_ELEMENT_ERROR (element, RESOURCE, NO_SPACE_LEFT, ("%s: %s", where, error->message), (NULL));
-  else
-    GST_ELEMENT_ERROR_WITH_DETAILS (element, STREAM, FORMAT, ("%s: %s", where, error->message),
-        (NULL), ("location", G_TYPE_STRING, where, "line", G_TYPE_UINT64, position.line,
-            "byte", G_TYPE_UINT64, position.byte, "record", G_TYPE_UINT64, position.record, NULL));
+  GST_ELEMENT_ERROR_WITH_DETAILS (element, STREAM, FORMAT, ("%s: %s", where, error->message),
+      (NULL), ("location", G_TYPE_STRING, where, "line", G_TYPE_UINT64, position.line,
+          "byte", G_TYPE_UINT64, position.byte, "record", G_TYPE_UINT64, position.record, NULL));
 }
 
 void

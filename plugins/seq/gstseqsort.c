@@ -32,6 +32,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "event-flow.h"
 #include "gstseqsortsettings.h"
 #include "record-sorter.h"
 
@@ -241,6 +242,14 @@ gst_seq_sort_collect (GstSeqSort * self, GstBuffer * buffer, guint start, guint 
 
 /* --- output ---------------------------------------------------------------------------------- */
 
+static GstFlowReturn
+gst_seq_sort_fail_no_memory (GstSeqSort * self, gsize size)
+{
+  GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
+      ("Not enough memory for a block of %" G_GSIZE_FORMAT " bytes", size), (NULL));
+  return GST_FLOW_ERROR;
+}
+
 static GstBuffer *
 gst_seq_sort_new_buffer (GstSeqSort * self, gsize size)
 {
@@ -256,8 +265,7 @@ gst_seq_sort_new_buffer (GstSeqSort * self, gsize size)
   }
   data = g_try_malloc (MAX (size, 1));
   if (!data) {
-    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT,
-        ("Not enough memory for a block of %" G_GSIZE_FORMAT " bytes", size), (NULL));
+    gst_seq_sort_fail_no_memory (self, size);
     return NULL;
   }
   return gst_buffer_new_wrapped_full (0, data, size, 0, size, data, g_free);
@@ -281,7 +289,7 @@ set_offsets (GstBuffer * block, const GstSeqRecord * table, gsize n)
 static GstFlowReturn
 gst_seq_sort_fill_block (GstSeqSort * self, GstBuffer * block, gsize n)
 {
-  GstSeqRecord *table;
+  GstSeqRecord *table, *shrunk;
   GError *error = NULL;
   GstMapInfo map;
   GBytes *bytes;
@@ -292,15 +300,19 @@ gst_seq_sort_fill_block (GstSeqSort * self, GstBuffer * block, gsize n)
     GST_ELEMENT_ERROR (self, RESOURCE, WRITE, ("Could not map a new block"), (NULL));
     return GST_FLOW_ERROR;
   }
-  table = g_new (GstSeqRecord, n);
+  table = g_try_new (GstSeqRecord, n);
+  if (!table) {
+    gst_buffer_unmap (block, &map);
+    return gst_seq_sort_fail_no_memory (self, n * sizeof (GstSeqRecord));
+  }
   taken = seq_sorter_take (self->sorter, map.data, table, &n_taken, &size, &error);
   gst_buffer_unmap (block, &map);
   if (!taken) {
     g_free (table);
     return gst_seq_sort_fail (self, error);
   }
-  if (n_taken < n)
-    table = g_renew (GstSeqRecord, table, n_taken);
+  if (n_taken < n && (shrunk = g_try_renew (GstSeqRecord, table, n_taken)))
+    table = shrunk;
   gst_buffer_set_size (block, size);
   set_offsets (block, table, n_taken);
   bytes = g_bytes_new_take (table, n_taken * sizeof (GstSeqRecord));
@@ -558,6 +570,13 @@ gst_seq_sort_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
   return gst_pad_event_default (pad, parent, event);
 }
 
+static GstFlowReturn
+gst_seq_sort_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  return gst_seq_event_flow (GST_SEQ_SORT (parent)->srcpad,
+      gst_seq_sort_sink_event (pad, parent, event));
+}
+
 /* --- element --------------------------------------------------------------------------------- */
 
 static void
@@ -677,7 +696,7 @@ gst_seq_sort_init (GstSeqSort * self)
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
   gst_pad_set_chain_function (self->sinkpad, gst_seq_sort_chain);
-  gst_pad_set_event_function (self->sinkpad, gst_seq_sort_sink_event);
+  gst_pad_set_event_full_function (self->sinkpad, gst_seq_sort_sink_event_full);
   GST_PAD_SET_PROXY_CAPS (self->sinkpad);
   gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
 

@@ -283,11 +283,15 @@ gst_seq_src_start (GstBaseSrc * src)
   }
   look_at_files (self);
   self->next_file = 0;
-  if (!make_reader (self)) {
+  self->buffer = g_try_malloc (READ_SIZE);
+  if (!self->buffer)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("no memory to read %u bytes at a time",
+            (guint) READ_SIZE), (NULL));
+  if (!self->buffer || !make_reader (self)) {
     g_clear_pointer (&self->files, g_ptr_array_unref);
+    g_clear_pointer (&self->buffer, g_free);
     return FALSE;
   }
-  self->buffer = g_malloc (READ_SIZE);
   return rewind_input (self);
 }
 
@@ -368,6 +372,21 @@ give_rest (GstSeqSrc * self, SeqBlock ** block)
   return GST_FLOW_ERROR;
 }
 
+/* What is wrong with the records of a file that was changed meanwhile is not wrong in the file. */
+static void
+post_reader_error (GstSeqSrc * self, const GError * error)
+{
+  GError *changed = NULL;
+
+  if (error->domain == G_FILE_ERROR || seq_input_check (self->input, &changed)) {
+    gst_seq_parser_post_error (GST_ELEMENT (self), self->reader, current_location (self), error);
+    return;
+  }
+  g_prefix_error (&changed, "%s; ", error->message);
+  post_file_error (self, current_location (self), changed);
+  g_error_free (changed);
+}
+
 static gboolean
 is_ending (GstSeqSrc * self)
 {
@@ -379,8 +398,20 @@ is_ending (GstSeqSrc * self)
   return ending;
 }
 
-/* The next block of a file that is parsed in ranges. FALSE when there is none: the next file, or the
- * rest of this one, goes on in order. */
+/* Another thread wants this one to stop, and no block to be waited for. */
+static gboolean
+is_unlocked (GstSeqSrc * self)
+{
+  gboolean unlocked;
+
+  GST_OBJECT_LOCK (self);
+  unlocked = self->unlocked;
+  GST_OBJECT_UNLOCK (self);
+  return unlocked;
+}
+
+/* The next block of a file that is parsed in ranges. FALSE when there is none: there is another
+ * range, or the next file, or the rest of this one, goes on in order. */
 static gboolean
 next_of_ranges (GstSeqSrc * self, SeqBlock ** block)
 {
@@ -396,21 +427,22 @@ next_of_ranges (GstSeqSrc * self, SeqBlock ** block)
   GST_OBJECT_LOCK (self);
   self->file_bytes = bytes;
   GST_OBJECT_UNLOCK (self);
-  if (status == SEQ_RANGE_BLOCK)
-    return TRUE;
+  if (status == SEQ_RANGE_BLOCK || status == SEQ_RANGE_AGAIN)
+    return status == SEQ_RANGE_BLOCK;
 
   self->filtered += filtered;
   position.record = next_id;
-  position.line = seq_range_reader_count_lines (self->ranges, position.byte);
   g_clear_pointer (&self->ranges, seq_range_reader_free);
   seq_reader_begin_at (self->reader, &position);
-  if (status == SEQ_RANGE_END)
-    close_input (self);
-  else if (seq_input_seek_file (self->input, position.byte))
+  if (status == SEQ_RANGE_END) {
+    if (seq_input_check (self->input, &self->error))
+      close_input (self);
+  } else if (seq_input_seek_file (self->input, position.byte)) {
     GST_INFO_OBJECT (self, "in order from byte %" G_GUINT64_FORMAT " on", position.byte);
-  else
+  } else {
     g_set_error (&self->error, G_FILE_ERROR, G_FILE_ERROR_IO, "%s: can't seek",
         current_location (self));
+  }
   return FALSE;
 }
 
@@ -432,11 +464,17 @@ next_block (GstSeqSrc * self, SeqBlock ** block)
     if (self->ranges) {
       if (next_of_ranges (self, block))
         return GST_FLOW_OK;
+      if (is_unlocked (self) && !is_ending (self))
+        return GST_FLOW_FLUSHING;
       continue;
     }
     switch (seq_reader_next (self->reader, block, &error)) {
       case SEQ_READER_BLOCK:
         return GST_FLOW_OK;
+      case SEQ_READER_AGAIN:
+        if (is_unlocked (self) && !is_ending (self))
+          return GST_FLOW_FLUSHING;
+        break;
       case SEQ_READER_NEED_INPUT:
         if (!read_more (self) && !is_ending (self))
           return GST_FLOW_FLUSHING;
@@ -446,8 +484,7 @@ next_block (GstSeqSrc * self, SeqBlock ** block)
         close_input (self);
         break;
       case SEQ_READER_ERROR:
-        gst_seq_parser_post_error (GST_ELEMENT (self), self->reader, current_location (self),
-            error);
+        post_reader_error (self, error);
         g_clear_error (&error);
         return GST_FLOW_ERROR;
     }

@@ -42,6 +42,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "event-flow.h"
 #include "gstseqparser.h"
 #include "translate.h"
 
@@ -188,7 +189,7 @@ gst_seq_translate_record (GstSeqTranslate * self, const GstSeqRecord * record,
   GError *error = NULL;
 
   seq_translator_begin (self->translator, record, data);
-  while (ret == GST_FLOW_OK && result == SEQ_TRANSLATE_FULL) {
+  while (ret == GST_FLOW_OK && (result == SEQ_TRANSLATE_FULL || result == SEQ_TRANSLATE_AGAIN)) {
     if (!*block && !(*block = seq_block_pool_acquire (self->pool))) {
       GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("Not enough memory for a block of %u "
               "bytes", (guint) BLOCK_BYTES), (NULL));
@@ -197,6 +198,8 @@ gst_seq_translate_record (GstSeqTranslate * self, const GstSeqRecord * record,
     result = seq_translator_fill (self->translator, *block, &error);
     if (result == SEQ_TRANSLATE_FULL)
       ret = gst_seq_translate_push (self, g_steal_pointer (block));
+    else if (result == SEQ_TRANSLATE_AGAIN && gst_seq_pad_is_flushing (self->srcpad))
+      ret = GST_FLOW_FLUSHING;
   }
   if (result == SEQ_TRANSLATE_FAILED) {
     /* what comes before the error goes out before it */
@@ -328,6 +331,13 @@ gst_seq_translate_sink_event (GstPad * pad, GstObject * parent, GstEvent * event
       break;
   }
   return gst_pad_event_default (pad, parent, event);
+}
+
+static GstFlowReturn
+gst_seq_translate_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  return gst_seq_event_flow (GST_SEQ_TRANSLATE (parent)->srcpad,
+      gst_seq_translate_sink_event (pad, parent, event));
 }
 
 /* --- element --------------------------------------------------------------------------------- */
@@ -569,7 +579,7 @@ gst_seq_translate_init (GstSeqTranslate * self)
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
   gst_pad_set_chain_function (self->sinkpad, gst_seq_translate_chain);
-  gst_pad_set_event_function (self->sinkpad, gst_seq_translate_sink_event);
+  gst_pad_set_event_full_function (self->sinkpad, gst_seq_translate_sink_event_full);
   gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
 
   self->srcpad = gst_pad_new_from_static_template (&src_template, "src");

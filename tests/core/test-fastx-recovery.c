@@ -277,6 +277,32 @@ test_long (void)
     check_long (i % 2, i / 2);
 }
 
+/* A long record that the end of the input cuts: all of it is lost, and it is the last. */
+static void
+test_long_cut (void)
+{
+  static const gchar *const texts[] = { "@a\nA\n+\nI\n@b\n", "@b\nA\n+", "@b\n" };
+  const Setup setup = { .format = SEQ_FORMAT_FASTQ };
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
+    GString *text = g_string_new (texts[i]);
+    const gsize lost = i == 0 ? 9 : 0;
+    Outcome *outcome;
+
+    append_letters (text, 16 << 20, 'A');
+    if (i == 2)
+      g_string_append (text, "\n+\nII");
+    outcome = recover (&setup, text->str, text->len, 0, 65536);
+    g_assert_no_error (outcome->error);
+    g_assert_cmpstr (outcome->records->str, ==, i == 0 ? "0:a|A|I\n" : "");
+    g_assert_cmpuint (outcome->n_bad, ==, 1);
+    g_assert_cmpmem (outcome->quarantine, outcome->quarantine_size, text->str + lost,
+        text->len - lost);
+    outcome_free (outcome);
+    g_string_free (text, TRUE);
+  }
+}
+
 /* Random damage: every byte of the input is in a record or in the quarantine, and the outcome does not
  * depend on the pieces. */
 static void
@@ -383,6 +409,7 @@ main (int argc, char **argv)
   }
   g_test_add_func ("/recovery/max-bad", test_max_bad);
   g_test_add_func ("/recovery/long", test_long);
+  g_test_add_func ("/recovery/long-cut", test_long_cut);
   g_test_add_func ("/recovery/random-damage", test_random_damage);
   g_test_add_func ("/recovery/files", test_files);
   g_test_add_func ("/recovery/quarantine-errors", test_quarantine_errors);

@@ -50,6 +50,8 @@ read_file (SeqReader * reader, GBytes * file, gsize step, GString * out, GError 
 
     if (status == SEQ_READER_BLOCK) {
       collect (out, block);
+    } else if (status == SEQ_READER_AGAIN) {
+      continue;
     } else if (status == SEQ_READER_NEED_INPUT && at < size) {
       n = MIN (step, size - at);
       seq_reader_feed (reader, data + at, n);
@@ -182,6 +184,35 @@ test_bomb (void)
   seq_reader_free (reader);
 }
 
+/* A few bytes that inflate to 64 MiB of nothing don't keep the caller for all of them. */
+static void
+test_again (void)
+{
+  const gsize size = (gsize) 64 << 20;
+  gchar *text = g_malloc (size);
+  SeqReader *reader = seq_reader_new (&config, 0);
+  gsize bound = ZSTD_compressBound (size), n;
+  gpointer packed = g_malloc (bound);
+  SeqReaderStatus status;
+  SeqBlock *block;
+  guint calls = 0;
+
+  memset (text, '\n', size);
+  n = ZSTD_compress (packed, bound, text, size, 3);
+  g_free (text);
+  g_assert_cmpuint (n, <, 65536);
+  seq_reader_begin_file (reader);
+  g_assert_cmpint (seq_reader_next (reader, &block, NULL), ==, SEQ_READER_NEED_INPUT);
+  seq_reader_feed (reader, packed, n);
+  seq_reader_finish_input (reader);
+  while ((status = seq_reader_next (reader, &block, NULL)) == SEQ_READER_AGAIN)
+    calls++;
+  g_assert_cmpint (status, ==, SEQ_READER_FILE_END);
+  g_assert_cmpuint (calls, >=, 8);
+  g_free (packed);
+  seq_reader_free (reader);
+}
+
 static void
 test_limit (void)
 {
@@ -209,6 +240,7 @@ main (int argc, char **argv)
   g_test_add_func ("/reader/files-in-a-row", test_files_in_a_row);
   g_test_add_func ("/reader/errors", test_errors);
   g_test_add_func ("/reader/bomb", test_bomb);
+  g_test_add_func ("/reader/again", test_again);
   g_test_add_func ("/reader/limit", test_limit);
   return g_test_run ();
 }

@@ -80,7 +80,10 @@ translate (SeqTranslator * t, const Parents * p, GArray * sizes)
     SeqTranslateResult result;
 
     seq_translator_begin (t, &p->records[i], p->data);
-    while ((result = seq_translator_fill (t, block, &error)) == SEQ_TRANSLATE_FULL) {
+    while ((result = seq_translator_fill (t, block, &error)) == SEQ_TRANSLATE_FULL
+        || result == SEQ_TRANSLATE_AGAIN) {
+      if (result == SEQ_TRANSLATE_AGAIN)
+        continue;
       g_assert_cmpuint (block->n_records, >, 0);
       collect (products, block);
       if (sizes)
@@ -166,19 +169,17 @@ translate_strand (const SeqGeneticCode * code, const gchar * strand, gsize n, gu
 }
 
 static void
-expect_frame (GPtrArray * products, const SeqTranslateConfig * config, const Parents * p,
-    const GstSeqRecord * r, gsize start, gsize n, gint frame)
+expect_frame (GPtrArray * products, const SeqTranslateConfig * config, const SeqGeneticCode * code,
+    const Parents * p, const GstSeqRecord * r, gsize start, gsize n, gint frame)
 {
   const gchar *chunk = (const gchar *) p->data + r->seq + start;
   g_autofree gchar *strand = frame > 0 ? g_strndup (chunk, n) : reverse_complement (chunk, n);
   g_autofree gchar *name = g_strndup ((const gchar *) p->data + r->name, r->name_len);
   gsize at = ABS (frame) - 1, word = strcspn (name, " \t");
   g_autofree gchar *letters = NULL;
-  SeqGeneticCode code;
   gchar **pieces;
 
-  g_assert_true (seq_genetic_code_init (&code, config->genetic_code));
-  letters = translate_strand (&code, strand, n, at);
+  letters = translate_strand (code, strand, n, at);
   pieces = g_strsplit (letters, config->stops == SEQ_STOPS_SPLIT ? "*" : "\n", -1);
   for (guint i = 0; pieces[i]; i++) {
     gsize length = strlen (pieces[i]), end = at + 3 * length;
@@ -198,7 +199,9 @@ expect (const SeqTranslateConfig * config, const Parents * p)
 {
   static const gint frames[] = { 1, 2, 3, -1, -2, -3 };
   GPtrArray *products = g_ptr_array_new_with_free_func (g_free);
+  SeqGeneticCode code;
 
+  g_assert_true (seq_genetic_code_init (&code, config->genetic_code));
   for (guint i = 0; i < p->n_records; i++) {
     gsize length = p->records[i].seq_len, chunk = config->chunk > 0 ? config->chunk : length;
 
@@ -209,7 +212,7 @@ expect (const SeqTranslateConfig * config, const Parents * p)
         if (config->frames == SEQ_FRAMES_ALL || (config->frames == SEQ_FRAMES_FORWARD && f < 3) ||
             (config->frames == SEQ_FRAMES_REVERSE && f >= 3) ||
             (config->frames == SEQ_FRAMES_FIRST && f == 0))
-          expect_frame (products, config, p, &p->records[i], start, n, frames[f]);
+          expect_frame (products, config, &code, p, &p->records[i], start, n, frames[f]);
       if (start + n == length)
         break;
     }
@@ -406,7 +409,7 @@ test_random (void)
   static const gchar *const letters[] = { "ACGT", "ACGTacgtNRY", "AT", "TAGN-" };
   g_autoptr (GRand) rand = g_rand_new_with_seed (3);
 
-  for (guint i = 0; i < 30; i++) {
+  for (guint i = 0; i < 300; i++) {
     SeqTranslateConfig config = {
       .genetic_code = i % 5 == 0 ? 22 : 11,
       .frames = g_rand_int_range (rand, 0, 4),
@@ -454,6 +457,38 @@ test_many_blocks (void)
   }
   g_ptr_array_unref (products);
   check (&default_config, &p);
+  parents_clear (&p);
+}
+
+/* Of a record that gives no product each call reads a part. */
+static void
+test_again (void)
+{
+  SeqTranslateConfig config = default_config;
+  g_autofree gchar *nucleotides = g_strnfill (3000000, 'A');
+  SeqBlockPool *pool = seq_block_pool_new (2 * MIB - SEQ_BLOCK_SLACK, 2);
+  SeqBlock *block = seq_block_pool_acquire (pool);
+  g_autoptr (SeqTranslator) t = NULL;
+  SeqTranslateResult result;
+  SeqTranslateCounts counts;
+  Parents p = { 0 };
+  guint calls = 0;
+
+  config.chunk = 6;
+  config.overlap = 5;
+  config.min_length = 3;
+  t = translator_new (&config);
+  parents_add (&p, 0, "long", nucleotides);
+  seq_translator_begin (t, &p.records[0], p.data);
+  while ((result = seq_translator_fill (t, block, NULL)) == SEQ_TRANSLATE_AGAIN)
+    calls++;
+  g_assert_cmpint (result, ==, SEQ_TRANSLATE_DONE);
+  g_assert_cmpuint (calls, >, 10);
+  seq_translator_get_counts (t, &counts);
+  g_assert_cmpuint (counts.without, ==, 1);
+  g_assert_cmpuint (counts.too_short, ==, (3000000 - 5) * 6);
+  seq_block_unref (block);
+  seq_block_pool_unref (pool);
   parents_clear (&p);
 }
 
@@ -601,6 +636,7 @@ main (int argc, char **argv)
   g_test_add_func ("/translate/random", test_random);
   g_test_add_func ("/translate/many-blocks", test_many_blocks);
   g_test_add_func ("/translate/many-products", test_many_products);
+  g_test_add_func ("/translate/again", test_again);
   g_test_add_func ("/translate/long-products", test_long_products);
   g_test_add_func ("/translate/full-to-the-brim", test_full_to_the_brim);
   g_test_add_func ("/translate/settings", test_settings);

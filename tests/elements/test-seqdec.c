@@ -645,6 +645,48 @@ test_state_cycles (Files * f, gconstpointer data)
   g_string_free (text, TRUE);
 }
 
+/* 64 KiB of zstd that are 2 GiB of newlines: half a minute's work, that no block comes of. */
+static void
+write_lines (Files * f, const gchar * name)
+{
+  static const guint8 head[] = { 0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3, 1 << 1, 0, 1 << 4, '\n' };
+  GByteArray *frame = g_byte_array_new ();
+
+  g_byte_array_append (frame, head, sizeof head);
+  for (guint i = 0; i < 16384; i++)     /* blocks of 128 KiB, as the one in `head` */
+    g_byte_array_append (frame, head + 6, 4);
+  files_write (f, name, frame->data, frame->len);
+  g_byte_array_unref (frame);
+}
+
+/* A stop doesn't wait until what has been read is parsed. */
+static void
+test_stop (Files * f, gconstpointer data)
+{
+  static const gchar *const sources[] = { "seqsrc location=\"%s/lines\"",
+    "filesrc blocksize=1000000 location=\"%s/lines\" ! seqdec",
+    "filesrc blocksize=1000000 location=\"%s/lines\" ! seqdec ! seqsort"
+  };
+
+  write_lines (f, "lines");
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++) {
+    gchar *format = g_strconcat (sources[i], " ! fakesink name=sink", NULL);
+    gchar *line = g_strdup_printf (format, f->dir);
+    Run *run = run_new (line);
+    gint64 began;
+
+    gst_element_set_state (run->pipeline, GST_STATE_PLAYING);
+    g_usleep (G_USEC_PER_SEC / 5);
+    began = g_get_monotonic_time ();
+    run_stop (run);
+    g_assert_cmpint (g_get_monotonic_time () - began, <, 5 * G_USEC_PER_SEC);
+    g_assert_no_error (run->error);
+    run_free (run);
+    g_free (line);
+    g_free (format);
+  }
+}
+
 /* One error that tells, from a file that isn't what it should be. */
 static void
 test_not_fasta (Files * f, gconstpointer data)
@@ -687,6 +729,7 @@ main (int argc, char **argv)
   ADD ("pipeline", test_pipeline);
   ADD ("seek-in-pipeline", test_seek_in_pipeline);
   ADD ("state-cycles", test_state_cycles);
+  ADD ("stop", test_stop);
   ADD ("not-fasta", test_not_fasta);
   return g_test_run ();
 }

@@ -72,7 +72,67 @@ test_same (Files * f, gconstpointer data)
   compare (f, "location=\"%D/x.fa\"");
   compare (f, "location=\"%D/x.fa\" min-length=300 max-length=900");
   compare (f, "location=\"%D/x.fa\" skip=5000 limit=3000");
-  compare (f, "location=\"%D/x.fa\" blocksize=100000");
+  compare (f, "location=\"%D/x.fa\" blocksize=2200000");
+}
+
+/* How many of the records that make_large() gives have a length out of bounds */
+static guint64
+count_out_of (guint min, guint max)
+{
+  GString *text = make_large (LARGE);
+  gchar **records = g_strsplit (text->str, ">", -1);
+  guint64 n = 0;
+
+  for (guint i = 1; records[i]; i++) {
+    guint length = 0;
+
+    for (const gchar * at = strchr (records[i], '\n'); *at; at++)
+      length += *at != '\n';
+    n += length < min || length > max;
+  }
+  g_strfreev (records);
+  g_string_free (text, TRUE);
+  return n;
+}
+
+/* Counted over ranges, over what is read in order behind them, and over files; anew after a seek. */
+static void
+test_filtered (Files * f, gconstpointer data)
+{
+  const guint64 filtered = count_out_of (300, 900);
+  gchar *line;
+  Run *run;
+
+  g_assert_cmpuint (filtered, >, 1000);
+  write_large (f, "a.fa", -1);
+  write_large (f, "b.fa", -1);
+  files_write (f, "c.fa", ">short\nAC\n", -1);
+  run = run_with (f, "location=\"%D/?.fa\" min-length=300 max-length=900", 3);
+  g_assert_cmpuint (structure_get (run->stats, "filtered"), ==, 2 * filtered + 1);
+  run_free (run);
+
+  line = g_strdup_printf ("seqsrc location=\"%s/a.fa\" min-length=300 max-length=900 workers=3 ! "
+      "fakesink name=sink", f->dir);
+  run = run_new (line);
+  gst_element_set_state (run->pipeline, GST_STATE_PLAYING);
+  for (guint i = 0; i < 2; i++) {
+    run_wait (run);
+    g_assert_cmpuint (structure_get (run->stats, "filtered"), ==, filtered);
+    run_clear_results (run);
+    g_assert_true (gst_element_seek_simple (run->pipeline, GST_FORMAT_BYTES,
+            GST_SEEK_FLAG_FLUSH, 0));
+  }
+  run_stop (run);
+  run_free (run);
+  g_free (line);
+
+  /* a record of the middle, and no short one, is bad */
+  write_large (f, "a.fa", LARGE / 2);
+  run = run_with (f, "location=\"%D/?.fa\" min-length=300 max-length=900 on-error=skip", 3);
+  g_assert_cmpuint (structure_get (run->stats, "bad"), ==, 1);
+  g_assert_cmpuint (structure_get (run->stats, "filtered"), <=, 2 * filtered + 1);
+  g_assert_cmpuint (structure_get (run->stats, "filtered"), >=, 2 * filtered);
+  run_free (run);
 }
 
 static void
@@ -156,6 +216,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 #define ADD(path, function) g_test_add (path, Files, NULL, files_set_up, function, files_tear_down)
   ADD ("/seqsrc-ranges/same", test_same);
+  ADD ("/seqsrc-ranges/filtered", test_filtered);
   ADD ("/seqsrc-ranges/fastq", test_fastq);
   ADD ("/seqsrc-ranges/several-files", test_several_files);
   ADD ("/seqsrc-ranges/errors", test_errors);

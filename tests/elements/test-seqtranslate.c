@@ -623,6 +623,25 @@ test_file (Files * f, gconstpointer data)
   run_free (run);
 }
 
+/* A stop doesn't wait for the end of a long record that gives nothing. */
+static void
+test_stop_in_record (void)
+{
+  g_autofree gchar *nucleotides = g_strnfill (3000000, 'A');
+  const gchar *record[] = { "long", nucleotides };
+  GstHarness *h = harness_new ("chunk=6 overlap=5 min-length=3");
+  GstPad *srcpad = gst_element_get_static_pad (h->element, "src");
+  GstStructure *stats;
+
+  gst_pad_set_active (srcpad, FALSE);
+  g_assert_cmpint (gst_harness_push (h, block_new (record, 1, 0)), ==, GST_FLOW_FLUSHING);
+  g_object_get (h->element, "stats", &stats, NULL);
+  g_assert_cmpuint (structure_get (stats, "without-product"), ==, 0);
+  gst_structure_free (stats);
+  gst_object_unref (srcpad);
+  gst_harness_teardown (h);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -648,5 +667,6 @@ main (int argc, char **argv)
       test_eos_from_downstream_is_lifted);
   g_test_add_func ("/seqtranslate/state-cycles", test_state_cycles);
   g_test_add ("/seqtranslate/file", Files, NULL, files_set_up, test_file, files_tear_down);
+  g_test_add_func ("/seqtranslate/stop-in-record", test_stop_in_record);
   return g_test_run ();
 }

@@ -19,15 +19,18 @@ static Choices
 take_choices (FuzzInput * in)
 {
   static const gsize block_sizes[] = { 1 << 20, 1, 100 };
+  static const guint64 record_sizes[] = { SEQ_FASTX_MAX_RECORD_BYTES, 1, 10, 100 };
   static const SeqFormat formats[] = { SEQ_FORMAT_AUTO, SEQ_FORMAT_FASTA, SEQ_FORMAT_FASTQ };
   Choices c = { { 0 } };
 
-  c.config.max_record_bytes = SEQ_FASTX_MAX_RECORD_BYTES;
+  c.config.max_record_bytes = record_sizes[fuzz_choose (in, G_N_ELEMENTS (record_sizes))];
+  c.config.strictness = fuzz_choose (in, 2) ? SEQ_STRICTNESS_STRICT : SEQ_STRICTNESS_NORMAL;
   c.config.format = formats[fuzz_choose (in, G_N_ELEMENTS (formats))];
   c.config.block_size = block_sizes[fuzz_choose (in, G_N_ELEMENTS (block_sizes))];
   c.config.min_length = fuzz_choose (in, 4);
   c.config.max_length = fuzz_choose (in, 16);
   c.range_size = 1 + fuzz_take_byte (in);
+  c.config.block_size = MAX (c.config.block_size, c.range_size / 2);    /* or it won't */
   c.n_threads = 1 + fuzz_choose (in, 2);
   return c;
 }
@@ -60,12 +63,13 @@ parse_in_ranges (FuzzRecords * out, SeqRangeReader * reader, const SeqFastxConfi
   SeqRangeStatus status;
   SeqBlock *block;
 
-  while ((status = seq_range_reader_next (reader, &block, &position)) == SEQ_RANGE_BLOCK)
-    fuzz_records_append (out, block);
-  if (status == SEQ_RANGE_GO_ON) {
-    position.line = seq_range_reader_count_lines (reader, position.byte);
-    parse_in_order (out, config, data, size, &position);
-  }
+  do {
+    status = seq_range_reader_next (reader, &block, &position);
+    if (status == SEQ_RANGE_BLOCK)
+      fuzz_records_append (out, block);
+    else if (status == SEQ_RANGE_GO_ON)
+      parse_in_order (out, config, data, size, &position);
+  } while (status == SEQ_RANGE_BLOCK || status == SEQ_RANGE_AGAIN);
 }
 
 int

@@ -10,6 +10,8 @@
  *   IO_SHIM_AT=N         before the first read that goes past byte N, once:
  *   IO_SHIM_TRUNCATE=S     the file is cut to S bytes,
  *   IO_SHIM_APPEND=FILE    what stands in FILE is appended to it,
+ *   IO_SHIM_OVERWRITE=FILE what stands in FILE takes the place of its first bytes,
+ *   IO_SHIM_LINK=FILE      it gets another name,
  *   IO_SHIM_REPLACE=FILE   or FILE takes its name */
 
 #include <dlfcn.h>
@@ -84,11 +86,11 @@ is_ours (int fd)
 }
 
 static void
-append_file (const char *from)
+write_file (const char *from, int flags)
 {
   char bytes[4096];
   int in = open (from, O_RDONLY | O_CLOEXEC);
-  int out = open (path, O_WRONLY | O_APPEND | O_CLOEXEC);
+  int out = open (path, O_WRONLY | O_CLOEXEC | flags);
   ssize_t n;
 
   while ((n = real_read (in, bytes, sizeof bytes)) > 0)
@@ -102,12 +104,17 @@ static void
 act (void)
 {
   const char *appendix = getenv ("IO_SHIM_APPEND"), *other = getenv ("IO_SHIM_REPLACE");
+  const char *new_bytes = getenv ("IO_SHIM_OVERWRITE"), *name = getenv ("IO_SHIM_LINK");
   long long size = number ("IO_SHIM_TRUNCATE", -1);
 
   if (size >= 0 && truncate (path, size) != 0)
     abort ();
   if (appendix != NULL)
-    append_file (appendix);
+    write_file (appendix, O_APPEND);
+  if (new_bytes != NULL)
+    write_file (new_bytes, 0);
+  if (name != NULL && link (path, name) != 0)
+    abort ();
   if (other != NULL && rename (other, path) != 0)
     abort ();
 }

@@ -11,16 +11,15 @@ import re
 import resource
 import shutil
 import signal
-import struct
-import subprocess
 import sys
 import tempfile
 import time
-import zlib
 
-SEQRUN, SHIM = os.environ["SEQRUN"], os.environ["IO_SHIM"]
-SANITIZED = "ASAN_OPTIONS" in os.environ
-TIMEOUT = 120 if SANITIZED else 30
+import fuse
+from children import Child, SANITIZED, SEQRUN, assert_one_error, run_tests
+from packers import bgzf, gzip, has_zstd, zstd
+
+SHIM = os.environ["IO_SHIM"]
 # long enough for ranges of 4 MiB that threads read with pread()
 LARGE = 10 << 20
 # one heap for all threads: what each would reserve for itself says nothing about what is used
@@ -59,28 +58,6 @@ def text_of(record):
     return b"@%s\n%s\n+\n%s\n" % (name, residues, qualities)
 
 
-def bgzf(data):
-    blocks = []
-    for at in list(range(0, len(data), 60000)) + [len(data)]:
-        piece = data[at:at + 60000]
-        deflate = zlib.compressobj(1, zlib.DEFLATED, -15)
-        body = deflate.compress(piece) + deflate.flush()
-        blocks.append(b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\6\0BC\2\0"
-                      + struct.pack("<H", len(body) + 25) + body
-                      + struct.pack("<II", zlib.crc32(piece), len(piece)))
-    return b"".join(blocks)
-
-
-def gzip(data):
-    deflate = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return deflate.compress(data) + deflate.flush()
-
-
-def zstd(data):
-    return subprocess.run(["zstd", "-q", "-1", "-c"], input=data, stdout=subprocess.PIPE,
-                          check=True).stdout
-
-
 class Input:
     """A file, and the records that it has."""
 
@@ -117,62 +94,42 @@ def make_inputs():
                    Input("small." + kind + ".gz", small, gzip),
                    Input("large." + kind + ".gz", large, gzip),
                    Input("small." + kind + ".bgz", small, bgzf)]
-        if shutil.which("zstd"):
+        if has_zstd:
             inputs.append(Input("large." + kind + ".zst", large, zstd))
     return {input.name: input for input in inputs}
 
 
 # ---- runs ----
 
-class Result:
-    def __init__(self, status, stdout, stderr, output):
-        self.status, self.stdout, self.stderr = status, stdout, stderr
-        self.output = output
-        self.errors = re.findall(r"^seqrun: error: .*$", stderr, re.M)
-
-    def __str__(self):
-        return f"status {self.status}, {len(self.output)} bytes\n{self.stderr}"
-
-
 def start(line, shim=None, path=None, limits=()):
-    environment = dict(os.environ, **LITTLE if limits else {})
+    environment = dict(LITTLE) if limits else {}
     if shim is not None:
         environment.update({"LD_PRELOAD": SHIM, "IO_SHIM_PATH": path})
         environment.update({"IO_SHIM_" + key: str(value) for key, value in shim.items()})
         # the shim comes before the sanitizer's library, and must
         if SANITIZED:
-            environment["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
-
-    def limit():
-        for kind, value in limits:
-            resource.setrlimit(kind, (value, value))
-
-    return subprocess.Popen([SEQRUN, line], env=environment, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, preexec_fn=limit, restore_signals=False)
+            environment["ASAN_OPTIONS"] = \
+                os.environ["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
+    return Child([SEQRUN, line], environment, limits)
 
 
-def finish(process, out):
-    try:
-        stdout, stderr = process.communicate(timeout=TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()              # SIGTERM might wait for what hangs
-        process.communicate()
-        raise
-    output = b""
+def finish(child, out):
+    result = child.finish()
     if os.path.exists(out):
         with open(out, "rb") as file:
-            output = file.read()
+            result.output = file.read()
         os.unlink(out)
-    return Result(process.returncode, stdout.decode(), stderr.decode(errors="replace"), output)
+    return result
 
 
-def filter_line(path, middle=""):
+def filter_line(path, middle="", settings=""):
     out = os.path.join(directory, "out")
-    return f'seqsrc location="{path}" ! {middle} seqenc line-width=0 ! filesink location="{out}"', out
+    return (f'seqsrc location="{path}" {settings} ! {middle} seqenc line-width=0 ! '
+            f'filesink location="{out}"'), out
 
 
-def run(input, shim=None, middle="", path=None, limits=()):
-    line, out = filter_line(input.path, middle)
+def run(input, shim=None, middle="", path=None, limits=(), settings=""):
+    line, out = filter_line(input.path, middle, settings)
     return finish(start(line, shim, path or input.path, limits), out)
 
 
@@ -194,13 +151,6 @@ def assert_complete(input, result):
     assert count_whole(input, result.output) == len(input.pieces), result
     assert f"{len(input.pieces):,}" in result.stdout.replace(" ", "") or \
         str(len(input.pieces)) in result.stdout, result.stdout
-
-
-def assert_one_error(result, *says):
-    assert result.status == 1, result
-    assert len(result.errors) == 1, result
-    for text in says:
-        assert text in result.errors[0], result
 
 
 # ---- tests ----
@@ -226,7 +176,7 @@ def test_failing_reads():
         for place in (0, 1, size // 3, size // 2 + 12345, size - 1):
             code = codes[(number + place) % len(codes)]
             result = run(input, {"FAIL": f"{place}:{code}", "SHORT": 300000})
-            assert_one_error(result, input.name, os.strerror(code))
+            assert_one_error(result, input.name, os.strerror(code), f"byte {place} of ")
             delivered = count_whole(input, result.output)
             if input.plain:
                 assert delivered == input.records_before(place), (input.name, place, delivered)
@@ -237,8 +187,38 @@ def test_failing_end():
     for name in ("small.fa", "large.fq", "small.fa.gz"):
         input = inputs[name]
         result = run(input, {"FAIL": f"{len(input.bytes)}:{errno.EIO}"})
-        assert_one_error(result, input.name)
+        assert_one_error(result, input.name, f"byte {len(input.bytes)} of ")
         count_whole(input, result.output)
+
+
+def test_mount_that_vanishes():
+    """The server of a file system is gone in mid-file; nothing stays behind of what was sorted"""
+    spill, place = tempfile.mkdtemp(dir=directory), tempfile.mkdtemp(dir=directory)
+    for name in ("small.fa", "large.fa", "large.fq", "large.fq.gz", "small.fa.bgz"):
+        input = inputs[name]
+        last = len(input.bytes) // 2
+        for middle in ("", sort_middle(spill)):
+            try:
+                mount = fuse.Mount(place, name, input.bytes, last)
+            except fuse.Unavailable as reason:
+                return str(reason)
+            line, out = filter_line(os.path.join(place, name), middle)
+            try:
+                result = finish(start(line), out)
+            finally:
+                mount.unmount()
+            assert_one_error(result, name, "byte ")
+            assert any(os.strerror(code) in result.errors[0]
+                       for code in (errno.ECONNABORTED, errno.ENOTCONN)), result
+            byte = int(re.search(r"byte (\d+) of ", result.errors[0]).group(1))
+            # where threads read ahead, those behind may have been first
+            ahead = len(input.bytes) if name in ("large.fa", "large.fq") else 512 << 10
+            assert last - ahead < byte <= last, result
+            if not middle:
+                delivered = count_whole(input, result.output)
+                assert not input.plain or delivered == input.records_before(byte), delivered
+            assert os.listdir(spill) == []
+    return None
 
 
 def test_truncated():
@@ -279,6 +259,28 @@ def test_replaced():
             result = run(input, {"AT": len(input.bytes) // 2, "REPLACE": other.path})
         finally:
             input.restore()
+        assert_complete(input, result)
+
+
+def test_overwritten():
+    """In place, at the same size: records may be of this content or that, and nobody could tell"""
+    for name in ("small.fa", "large.fa", "large.fq", "large.fq.gz", "small.fa.bgz"):
+        input = inputs[name]
+        other = Input("other", make_records(9000, name.endswith("q")))
+        for at in (0, len(input.bytes) // 2, len(input.bytes) - 1):
+            for settings in ("", "on-error=skip"):
+                try:
+                    result = run(input, {"AT": at, "OVERWRITE": other.path}, settings=settings)
+                finally:
+                    input.restore()
+                assert_one_error(result, name, "it was changed while it was read")
+
+
+def test_renamed():
+    """That a file is called otherwise, too, is no change of it"""
+    for name in ("small.fa", "large.fa", "large.fq.gz"):
+        input = inputs[name]
+        result = run(input, {"AT": len(input.bytes) // 2, "LINK": input.path + ".link"})
         assert_complete(input, result)
 
 
@@ -350,12 +352,10 @@ def test_little_memory():
     return None
 
 
-def interrupt(process, delay, signals):
+def interrupt(child, delay, signals):
     for number in signals:
-        try:
-            process.wait(delay)
-        except subprocess.TimeoutExpired:
-            process.send_signal(number)
+        if not child.wait(delay):
+            child.signal(number)
 
 
 def test_signals():
@@ -374,9 +374,9 @@ def test_signals():
             assert result.status == 0, result
             continue
         signals = [rng.choice((signal.SIGINT, signal.SIGTERM))] * (1 + (number % 5 == 0))
-        process = start(line)
-        interrupt(process, rng.uniform(0, durations[sorting]) / len(signals), signals)
-        result = finish(process, out)
+        child = start(line)
+        interrupt(child, rng.uniform(0, durations[sorting]) / len(signals), signals)
+        result = finish(child, out)
         outcomes[result.status] = outcomes.get(result.status, 0) + 1
         # before seqrun listens, a signal is what it always is
         assert result.status in (0, 130, -signals[0]), result
@@ -390,34 +390,45 @@ def test_signals():
     print("# exit statuses:", outcomes)
 
 
+def is_alive(stat):
+    """Not dead, and waiting for who takes orphans"""
+    try:
+        with open(stat) as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_timeout():
+    """Who hangs is ended with all that it has started"""
+    child = Child(["sh", "-c", "sleep 1000 & echo it has $! >&2; wait"])
+    said = ""
+    try:
+        child.finish(0.5)
+    except AssertionError as error:
+        said = str(error)
+    assert "not done after 0.5 s" in said, said
+    stat = f"/proc/{said.split('it has ')[1].strip()}/stat"
+    deadline = time.monotonic() + 10
+    while is_alive(stat):
+        assert time.monotonic() < deadline, stat
+        time.sleep(0.01)
+
+
 # ---- ----
 
 def main():
     global directory, inputs, SHIM
-    tests = [test_short_reads, test_bytes_one_by_one, test_failing_reads, test_failing_end,
-             test_truncated, test_appended, test_replaced, test_spill, test_little_memory,
-             test_signals]
-    wanted = sys.argv[1:]
-    failed = 0
     # not in memory, where spill files would be memory, too
     with tempfile.TemporaryDirectory(prefix="gst-seq-io-", dir="/var/tmp") as directory:
         # LD_PRELOAD can't name a path with spaces
         SHIM = shutil.copy(SHIM, directory)
         inputs = make_inputs()
-        tests = [test for test in tests if not wanted or test.__name__[5:] in wanted]
-        print(f"1..{len(tests)}")
-        for number, test in enumerate(tests, 1):
-            name = f"{number} /io/{test.__name__[5:].replace('_', '-')}"
-            began = time.monotonic()
-            try:
-                skipped = test()
-                print(f"ok {name}" + (f" # SKIP {skipped}" if skipped else ""))
-            except (AssertionError, subprocess.TimeoutExpired) as error:
-                failed += 1
-                print(f"not ok {name}")
-                print("\n".join("# " + line for line in str(error).splitlines()))
-            print(f"# {time.monotonic() - began:.1f} s", flush=True)
-    return failed > 0
+        return run_tests("io", [
+            test_short_reads, test_bytes_one_by_one, test_failing_reads, test_failing_end,
+            test_mount_that_vanishes, test_truncated, test_appended, test_replaced, test_overwritten,
+            test_renamed, test_spill, test_little_memory,
+            test_signals, test_timeout])
 
 
 sys.exit(main())
