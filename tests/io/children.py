@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the tests of this directory share: seqrun as a child, in a process group of its own; TAP."""
 
+import ctypes
 import os
 import re
 import resource
@@ -15,6 +16,10 @@ import time
 SEQRUN = os.environ["SEQRUN"]
 SANITIZED = "ASAN_OPTIONS" in os.environ
 TIMEOUT = 120 if SANITIZED else 30
+
+
+libc = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 
 
 class Result:
@@ -39,6 +44,8 @@ class Child:
         self.began = time.monotonic()
 
         def prepare():
+            # a group of its own is not ended with that of the test
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             for kind, value in limits:
                 resource.setrlimit(kind, (value, value))
 
