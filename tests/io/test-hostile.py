@@ -41,6 +41,7 @@ def gzip_bomb(prefix, piece, n):
 CONSTANT = 64 * MIB
 ZSTD_WINDOW = 128 * MIB
 RANGE = 20 * MIB                    # 2 * (workers + 1) of them, of a plain file
+TOKENIZER = 80 * MIB                # values of a tokenizer.json, beside the file itself
 
 
 def start(feed, settings="", middle="", sink="fakesink", element="seqsrc location=-"):
@@ -201,10 +202,12 @@ def test_stop():
 
 def run_tokenizer(content):
     path = os.path.join(directory, "tokens")
+    extra = TOKENIZER
     if content is not None:
         with open(path, "wb") as file:
             file.writelines(content)
-    return run([b">a\nACGT\n"], middle=f'seqbatch tokenizer="{path}" !')
+            extra += file.tell()
+    return run([b">a\nACGT\n"], middle=f'seqbatch tokenizer="{path}" !', extra=extra)
 
 
 def test_tokenizers():
