@@ -176,22 +176,22 @@ expect_frame (GPtrArray * products, const SeqTranslateConfig * config, const Seq
   g_autofree gchar *strand = frame > 0 ? g_strndup (chunk, n) : reverse_complement (chunk, n);
   g_autofree gchar *name = g_strndup ((const gchar *) p->data + r->name, r->name_len);
   gsize at = ABS (frame) - 1, word = strcspn (name, " \t");
-  g_autofree gchar *letters = NULL;
-  gchar **pieces;
+  g_autofree gchar *letters = translate_strand (code, strand, n, at);
+  const gchar *piece = letters, *last = letters + strlen (letters);
 
-  letters = translate_strand (code, strand, n, at);
-  pieces = g_strsplit (letters, config->stops == SEQ_STOPS_SPLIT ? "*" : "\n", -1);
-  for (guint i = 0; pieces[i]; i++) {
-    gsize length = strlen (pieces[i]), end = at + 3 * length;
+  /* not by g_strsplit(): ASan's strstr() measures the whole rest first */
+  while (piece <= last) {
+    const gchar *stop = config->stops == SEQ_STOPS_SPLIT ? memchr (piece, '*', last - piece) : NULL;
+    gsize length = (stop ? stop : last) - piece, end = at + 3 * length;
 
     if (length >= MAX (config->min_length, 1))
       g_ptr_array_add (products, g_strdup_printf ("%u:%.*s:%+d:%" G_GSIZE_FORMAT "-%"
-              G_GSIZE_FORMAT "%s parent=%" G_GUINT64_FORMAT "|%s", products->len, (gint) word, name,
-              frame, start + (frame > 0 ? at : n - end), start + (frame > 0 ? end : n - at),
-              name + word, r->id, pieces[i]));
+              G_GSIZE_FORMAT "%s parent=%" G_GUINT64_FORMAT "|%.*s", products->len, (gint) word,
+              name, frame, start + (frame > 0 ? at : n - end), start + (frame > 0 ? end : n - at),
+              name + word, r->id, (gint) length, piece));
     at = end + 3;
+    piece += length + 1;
   }
-  g_strfreev (pieces);
 }
 
 static GPtrArray *
