@@ -364,7 +364,7 @@ def test_signals():
     input = inputs["large.fa"]
     pieces = {piece.split(b"\n")[0]: piece for piece in input.pieces}
     outcomes = {}
-    for number in range(100):
+    for number in range(20 if SANITIZED else 100):
         sorting = number % 2 == 1
         line, out = filter_line(input.path, sort_middle(spill) if sorting else "")
         began = time.monotonic()
