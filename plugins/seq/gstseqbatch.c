@@ -213,7 +213,10 @@ post_no_memory (GstSeqBatch * self, const SeqBatchRow * row)
 static gboolean
 check_job (GstSeqBatch * self, const GstSeqBatchJob * job)
 {
-  if (!job->table)
+  if (!job->table && job->names <= G_MAXUINT32)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("no memory for the names of a batch of %u "
+            "records, %" G_GSIZE_FORMAT " bytes", job->n_rows, job->names), (NULL));
+  else if (!job->table)
     GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("the names of a batch of %u records pass 4 GiB; set "
             "a smaller batch-size", job->n_rows), (NULL));
   else if (job->result.no_memory_row >= 0)

@@ -445,19 +445,18 @@ shares_name (const GstSeqBatchJob * job, guint i)
 }
 
 /* The meta's table and the names that it points into, in one piece; NULL if the names pass the
- * 4 GiB that can be pointed at. */
+ * 4 GiB that can be pointed at, or the system has no memory. */
 static GBytes *
-make_table (const GstSeqBatchJob * job)
+make_table (GstSeqBatchJob * job)
 {
-  gsize names = 0, size = job->n_rows * sizeof (GstSeqBatchRecord), at = 0;
+  gsize size = job->n_rows * sizeof (GstSeqBatchRecord), at = 0;
   GstSeqBatchRecord *records;
   gchar *out;
 
   for (guint i = 0; i < job->n_rows; i++)
-    names += shares_name (job, i) ? 0 : row_record (&job->rows[i])->name_len;
-  if (names > G_MAXUINT32)
+    job->names += shares_name (job, i) ? 0 : row_record (&job->rows[i])->name_len;
+  if (job->names > G_MAXUINT32 || !(records = g_try_malloc (size + job->names)))
     return NULL;
-  records = g_malloc (size + names);
   out = (gchar *) (records + job->n_rows);
   for (guint i = 0; i < job->n_rows; i++) {
     const SeqBatchRow *row = &job->rows[i];
@@ -474,7 +473,7 @@ make_table (const GstSeqBatchJob * job)
       at += r->name_len;
     }
   }
-  return g_bytes_new_take (records, size + names);
+  return g_bytes_new_take (records, size + job->names);
 }
 
 void

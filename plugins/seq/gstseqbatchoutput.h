@@ -90,6 +90,7 @@ typedef struct
   SeqBatchTarget target;
   SeqBatchResult result;
   GBytes *table;                /* of the meta; made by the worker, NULL if it can't be */
+  gsize names;                  /* bytes of the names in it */
 
   guint n_tensors;
   GstSeqTensorInfo tensors[GST_SEQ_BATCH_MAX_TENSORS];

@@ -4,6 +4,8 @@
 
 #include "seqbatch-batches.h"
 
+#include "../core/memory-limit.h"
+
 /* ---- an allocator that counts ---- */
 
 typedef struct
@@ -497,6 +499,31 @@ test_pool_again (void)
   }
 }
 
+/* Names are as long as the input wants them: no memory to copy them is an error. */
+static void
+test_no_memory_for_names (void)
+{
+  const gsize length = (gsize) 300 << 20;
+  g_autofree gchar *name = NULL;
+  GstSeqBlockBuilder *builder;
+  GstBuffer *block;
+  GstHarness *h;
+
+  if (!begin_memory_test ())
+    return;
+  name = g_strnfill (length, 'n');
+  builder = gst_seq_block_builder_new (0);
+  g_assert_true (gst_seq_block_builder_add (builder, name, length, "ACD", 3, NULL));
+  block = gst_seq_block_builder_finish (builder);
+  gst_seq_block_builder_unref (builder);
+  h = harness_new ("batch-size=1 workers=0");
+  limit_memory ();
+  g_assert_cmpint (gst_harness_push (h, block), ==, GST_FLOW_ERROR);
+  assert_one_error (h->element, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
+      "no memory for the names of a batch of 1 records, 314572800 bytes");
+  harness_free (h);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -511,5 +538,6 @@ main (int argc, char **argv)
   g_test_add_func ("/seqbatch/pool-kept", test_pool_kept);
   g_test_add_func ("/seqbatch/pool-blocked", test_pool_blocked);
   g_test_add_func ("/seqbatch/pool-again", test_pool_again);
+  g_test_add_func ("/seqbatch/no-memory-for-names", test_no_memory_for_names);
   return g_test_run ();
 }
