@@ -18,7 +18,7 @@ static void
 test_contig (void)
 {
   g_autofree gchar *path = data_path ("dnabert2-like.json");
-  g_autofree gchar *properties = g_strdup_printf ("tokenizer=%s overlong=window max-length=512 "
+  g_autofree gchar *properties = g_strdup_printf ("tokenizer=\"%s\" overlong=window max-length=512 "
       "batch-size=16 dtype=int32", path);
   SeqTokenizer *tokenizer = seq_tokenizer_new (path, SEQ_UNKNOWN_TOKEN, NULL);
   const gsize n = 1000000;
@@ -63,7 +63,7 @@ static void
 test_no_memory (void)
 {
   g_autofree gchar *path = data_path ("dna-bpe-shuffled.json");
-  g_autofree gchar *properties = g_strdup_printf ("tokenizer=%s workers=0", path);
+  g_autofree gchar *properties = g_strdup_printf ("tokenizer=\"%s\" workers=0", path);
   g_autofree gchar *contig = NULL;
   GstHarness *h;
   GstBuffer *block;

@@ -119,7 +119,7 @@ test_truncate_kinds (void)
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
     for (gsize k = 0; k < G_N_ELEMENTS (policies); k++) {
       g_auto (GStrv) sequences = random_sequences (rand, 30, 60, "AACCGGTTAACCGGTTN-a ");
-      g_autofree gchar *settings = g_strdup_printf ("tokenizer=%s unknown=%s batch-size=0 %s",
+      g_autofree gchar *settings = g_strdup_printf ("tokenizer=\"%s\" unknown=%s batch-size=0 %s",
           names[i], policies[k], layouts[(i + k) % G_N_ELEMENTS (layouts)]);
       g_autoptr (SeqTokenizer) tokenizer = seq_tokenizer_new (names[i], SEQ_UNKNOWN_TOKEN, NULL);
       GstBuffer *whole = run_sequences (settings, sequences);
@@ -262,7 +262,8 @@ test_reference (void)
 {
   g_autofree gchar *json = tokenizer_path ("dna-bpe-left.json");
   g_autofree gchar *tsv = tokenizer_path ("dna-bpe-left.tsv");
-  g_autofree gchar *properties = g_strdup_printf ("tokenizer=%s max-length=40 batch-size=0", json);
+  g_autofree gchar *properties = g_strdup_printf ("tokenizer=\"%s\" max-length=40 batch-size=0",
+      json);
   g_autofree gchar *text = NULL;
   g_auto (GStrv) lines = NULL;
   GString *expected = g_string_new (NULL);
@@ -290,7 +291,7 @@ static void
 test_file_and_property (void)
 {
   g_autofree gchar *json = tokenizer_path ("dna-bpe-left.json");
-  g_autofree gchar *left = g_strdup_printf ("tokenizer=%s max-length=4", json);
+  g_autofree gchar *left = g_strdup_printf ("tokenizer=\"%s\" max-length=4", json);
   g_autofree gchar *right = g_strdup_printf ("%s truncate=right pad-side=right", left);
 
   check_padding (left, "A N C N A,A", "1 8 5 2 3 1 5 2", "1 1 1 1 0 1 1 1", TRUE);
