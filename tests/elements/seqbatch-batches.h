@@ -14,15 +14,16 @@
 
 /* ---- elements and harnesses ---- */
 
-/* `properties`: "name=value name=value" */
+/* `properties`: name=value name="value with spaces" */
 static inline GstElement *
 batcher_new (const gchar * properties)
 {
   GstElement *element = gst_element_factory_make ("seqbatch", NULL);
-  g_auto (GStrv) pairs = g_strsplit (properties, " ", -1);
+  g_auto (GStrv) pairs = NULL;
 
   g_assert_nonnull (element);
-  for (guint i = 0; pairs[i]; i++) {
+  g_assert_true (*properties == '\0' || g_shell_parse_argv (properties, NULL, &pairs, NULL));
+  for (guint i = 0; pairs && pairs[i]; i++) {
     g_auto (GStrv) pair = g_strsplit (pairs[i], "=", 2);
 
     if (pair[0] && pair[1])
