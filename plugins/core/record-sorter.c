@@ -85,21 +85,21 @@ free_block (SeqSorter * self)
 }
 
 void
-seq_sorter_clear (SeqSorter * self, gboolean keep_room)
+seq_sorter_clear (SeqSorter * self)
 {
   g_clear_pointer (&self->groups, seq_sorter_free);
   g_clear_pointer (&self->arenas, seq_arena_pool_unref);
   g_clear_pointer (&self->merge, seq_run_merge_free);
   remove_runs (self, 0, self->runs->len);
   free_block (self);
-  seq_sort_window_clear (self->window, keep_room);
+  seq_sort_window_clear (self->window);
   self->n_records = 0;
 }
 
 void
 seq_sorter_free (SeqSorter * self)
 {
-  seq_sorter_clear (self, FALSE);
+  seq_sorter_clear (self);
   seq_sort_window_free (self->window);
   g_array_unref (self->runs);
   g_free (self->directory);
@@ -365,7 +365,7 @@ spill_window (SeqSorter * self, GError ** error)
     seq_spill_run_free (run.file);
     return FALSE;
   }
-  seq_sort_window_clear (self->window, TRUE);
+  seq_sort_window_clear (self->window);
   g_array_append_val (self->runs, run);
   self->stats.runs++;
   self->stats.spilled_bytes += seq_spill_run_get_size (run.file);
@@ -416,7 +416,7 @@ finish_runs (SeqSorter * self, GError ** error)
   if (seq_sort_window_get_n_records (self->window) > 0 && !spill_window (self, error))
     return FALSE;
   free_block (self);
-  seq_sort_window_clear (self->window, FALSE);
+  seq_sort_window_clear (self->window);
   while (self->runs->len > FAN_IN) {
     guint n = MIN (self->runs->len - FAN_IN + 1, FAN_IN);
 
@@ -492,7 +492,7 @@ end_group (SeqSorter * self)
   self->stats.spill_time += group->spill_time;
   self->stats.passes = MAX (self->stats.passes, self->merge_passes + group->passes);
   note_held (self, seq_run_merge_get_held (self->merge) + group->peak_bytes);
-  seq_sorter_clear (self->groups, TRUE);
+  seq_sorter_clear (self->groups);
   seq_sorter_begin (self->groups, &config);
 }
 

@@ -68,8 +68,8 @@ typedef struct
 SeqSorter *seq_sorter_new (void);
 void seq_sorter_free (SeqSorter * self);
 
-/* Forgets all records and files. `keep_room`: working memory will be wanted again. */
-void seq_sorter_clear (SeqSorter * self, gboolean keep_room);
+/* Forgets all records and files. */
+void seq_sorter_clear (SeqSorter * self);
 
 /* Starts a sort, when there are no records. The directory is copied. */
 void seq_sorter_begin (SeqSorter * self, const SeqSorterConfig * config);

@@ -35,17 +35,21 @@ typedef struct
   gsize left;                   /* not copied yet */
 } Part;
 
+/* A record in its new place. The size stands here so that blocks are cut without a look at each
+ * record, of which few are in the cache. */
 typedef struct
 {
-  Part *part;
-  GstSeqRecord record;
-} Source;
+  guint32 location;             /* number of the record in order of arrival */
+  guint32 size;                 /* seq_record_size(), or SIZE_UNKNOWN: too large for 32 bits */
+} Place;
+
+#define SIZE_UNKNOWN G_MAXUINT32
 
 /* A run of the planned records that one thread copies */
 typedef struct
 {
   SeqJob job;
-  const Source *sources;
+  const Place *places;
   gsize n;
   guint8 *out;
   gsize fill;                   /* where in `out` it begins */
@@ -58,15 +62,13 @@ struct _SeqSortWindow
   gboolean in_id_order;         /* as they came */
   guint64 last_id;
   guint32 longest;
-  guint32 *order;               /* numbers of records, sorted */
+  Place *order;                 /* sorted */
   GArray *parts;                /* Part */
   GArray *index;                /* guint32: number of the part of records 0, 64, 128, … */
   guint64 held;
 
   gsize n_done;                 /* copied */
-  Source *sources;              /* planned */
-  gsize n_sources;
-  gsize n_sources_room;
+  gsize n_planned;
   gsize size;                   /* bytes of the planned records */
 
   SeqWorkers *workers;          /* made when first needed */
@@ -88,7 +90,7 @@ seq_sort_window_new (void)
 void
 seq_sort_window_free (SeqSortWindow * self)
 {
-  seq_sort_window_clear (self, FALSE);
+  seq_sort_window_clear (self);
   g_array_unref (self->parts);
   g_array_unref (self->index);
   g_clear_pointer (&self->workers, seq_workers_free);
@@ -105,18 +107,14 @@ release_part (SeqSortWindow * self, Part * part)
 }
 
 void
-seq_sort_window_clear (SeqSortWindow * self, gboolean keep_room)
+seq_sort_window_clear (SeqSortWindow * self)
 {
   for (guint i = 0; i < self->parts->len; i++)
     release_part (self, &g_array_index (self->parts, Part, i));
   g_array_set_size (self->parts, 0);
   g_array_set_size (self->index, 0);
   g_clear_pointer (&self->order, g_free);
-  self->n_records = self->n_done = self->n_sources = 0;
-  if (!keep_room) {
-    g_clear_pointer (&self->sources, g_free);
-    self->n_sources_room = 0;
-  }
+  self->n_records = self->n_done = self->n_planned = 0;
 }
 
 gsize
@@ -155,6 +153,12 @@ seq_sort_window_add (SeqSortWindow * self, const SeqSortPart * source)
   self->n_records = part.end;
 }
 
+static inline Place
+place_of (const GstSeqRecord * record, guint32 location)
+{
+  return (Place) { location, MIN (seq_record_size (record), SIZE_UNKNOWN) };
+}
+
 /* Sorts by length what came in the order of ids: a record's place is the number of those before it.
  * Works on nothing but lengths, and takes a quarter of the memory of keys. */
 static gboolean
@@ -163,7 +167,7 @@ order_by_counting (SeqSortWindow * self, gboolean descending)
   const gsize n_lengths = (gsize) self->longest + 1;
   guint32 *places = g_try_new0 (guint32, n_lengths), location = 0, sum = 0;
 
-  self->order = g_try_new (guint32, self->n_records);
+  self->order = g_try_new (Place, self->n_records);
   if (!places || !self->order) {
     g_free (places);
     g_clear_pointer (&self->order, g_free);
@@ -184,11 +188,28 @@ order_by_counting (SeqSortWindow * self, gboolean descending)
   for (guint p = 0; p < self->parts->len; p++) {
     const SeqSortPart *part = &g_array_index (self->parts, Part, p).part;
 
-    for (gsize i = 0; i < part->n_records; i++)
-      self->order[places[part->records[i].seq_len]++] = location++;
+    for (gsize i = 0; i < part->n_records; i++, location++)
+      self->order[places[part->records[i].seq_len]++] = place_of (&part->records[i], location);
   }
   g_free (places);
   return TRUE;
+}
+
+static inline Part *
+find_part (SeqSortWindow * self, guint32 location)
+{
+  Part *part = &g_array_index (self->parts, Part,
+      g_array_index (self->index, guint32, location >> INDEX_SHIFT));
+
+  while (location >= part->end)
+    part++;
+  return part;
+}
+
+static inline const GstSeqRecord *
+find_record (const Part * part, guint32 location)
+{
+  return part->part.records + (location - part->first);
 }
 
 static gboolean
@@ -211,11 +232,14 @@ order_by_keys (SeqSortWindow * self, SeqSortOrder order, guint64 seed, gsize gro
   }
   sorted = seq_length_sort (keys, scratch, n, order, seed, group);
   /* what was sorted from is free now, and large enough */
-  self->order = (guint32 *) (sorted == keys ? scratch : keys);
-  for (gsize i = 0; i < n; i++)
-    self->order[i] = sorted[i].location;
+  self->order = (Place *) (sorted == keys ? scratch : keys);
+  for (gsize i = 0; i < n; i++) {
+    guint32 location = sorted[i].location;
+
+    self->order[i] = place_of (find_record (find_part (self, location), location), location);
+  }
   g_free (sorted);
-  self->order = g_realloc_n (self->order, n, sizeof (guint32));
+  self->order = g_realloc_n (self->order, n, sizeof (Place));
   return TRUE;
 }
 
@@ -232,60 +256,25 @@ seq_sort_window_sort (SeqSortWindow * self, SeqSortOrder order, guint64 seed, gs
   return order_by_keys (self, order, seed, group);
 }
 
-static inline Part *
-find_part (SeqSortWindow * self, guint32 location)
-{
-  Part *part = &g_array_index (self->parts, Part,
-      g_array_index (self->index, guint32, location >> INDEX_SHIFT));
-
-  while (location >= part->end)
-    part++;
-  return part;
-}
-
-static void
-reserve_sources (SeqSortWindow * self, gsize n)
-{
-  if (n <= self->n_sources_room)
-    return;
-  g_free (self->sources);
-  self->sources = g_new (Source, n);
-  self->n_sources_room = n;
-}
-
 gsize
 seq_sort_window_plan (SeqSortWindow * self, gsize max_bytes, gsize max_records, gsize * block_size)
 {
-  const guint32 *order = self->order + self->n_done;
-  const GstSeqRecord *entries[CHUNK];
+  const Place *places = self->order + self->n_done;
   gsize n = MIN (max_records, self->n_records - self->n_done), count = 0, bytes = 0;
 
-  reserve_sources (self, n);
-  while (count < n) {
-    gsize chunk = MIN (CHUNK, n - count), taken;
+  for (; count < n; count++) {
+    guint64 size = places[count].size;
+    const guint8 *base;
 
-    for (gsize i = 0; i < chunk; i++) {
-      guint32 location = order[count + i];
-      Part *part = find_part (self, location);
-
-      self->sources[count + i].part = part;
-      entries[i] = part->part.records + (location - part->first);
-      __builtin_prefetch (entries[i]);
-    }
-    for (taken = 0; taken < chunk; taken++) {
-      /* a sum that a gsize can't hold is refused like one that a table can't hold */
-      gsize size = MIN (seq_record_size (entries[taken]), G_MAXSIZE);
-
-      if (count + taken > 0 && (bytes > max_bytes || size > max_bytes - bytes))
-        break;
-      self->sources[count + taken].record = *entries[taken];
-      bytes += size;
-    }
-    count += taken;
-    if (taken < chunk)
+    if (size == SIZE_UNKNOWN)
+      size = seq_record_size (seq_sort_window_peek (self, count, &base));
+    /* a sum that a gsize can't hold is refused like one that a table can't hold */
+    size = MIN (size, G_MAXSIZE);
+    if (count > 0 && (bytes > max_bytes || size > max_bytes - bytes))
       break;
+    bytes += size;
   }
-  self->n_sources = count;
+  self->n_planned = count;
   *block_size = self->size = bytes;
   return count;
 }
@@ -293,9 +282,19 @@ seq_sort_window_plan (SeqSortWindow * self, gsize max_bytes, gsize max_records, 
 const GstSeqRecord *
 seq_sort_window_peek (SeqSortWindow * self, gsize index, const guint8 ** bytes)
 {
-  *bytes = self->sources[index].part->part.bytes;
-  return &self->sources[index].record;
+  guint32 location = self->order[self->n_done + index].location;
+  const Part *part = find_part (self, location);
+
+  *bytes = part->part.bytes;
+  return find_record (part, location);
 }
+
+/* A record that is about to be copied */
+typedef struct
+{
+  const guint8 *bytes;
+  const GstSeqRecord *record;
+} Source;
 
 static inline void
 prefetch_range (const guint8 * bytes, guint32 offset, guint32 length)
@@ -307,13 +306,12 @@ prefetch_range (const guint8 * bytes, guint32 offset, guint32 length)
 static inline void
 prefetch_source (const Source * source)
 {
-  const guint8 *bytes = source->part->part.bytes;
-  const GstSeqRecord *record = &source->record;
+  const GstSeqRecord *record = source->record;
 
-  prefetch_range (bytes, record->name, MIN (record->name_len, LINE));
-  prefetch_range (bytes, record->seq, record->seq_len);
+  prefetch_range (source->bytes, record->name, MIN (record->name_len, LINE));
+  prefetch_range (source->bytes, record->seq, record->seq_len);
   if (record->qual != GST_SEQ_NO_QUALITY)
-    prefetch_range (bytes, record->qual, record->seq_len);
+    prefetch_range (source->bytes, record->qual, record->seq_len);
 }
 
 static inline guint32
@@ -328,43 +326,64 @@ append_bytes (guint8 * out, gsize * fill, const guint8 * bytes, guint32 offset, 
   return at;
 }
 
+/* Where the records of `places` are; their entries are on the way into the cache then. */
+static void
+find_sources (SeqSortWindow * self, const Place * places, gsize n, Source * sources)
+{
+  for (gsize i = 0; i < n; i++) {
+    const Part *part = find_part (self, places[i].location);
+
+    sources[i] = (Source) { part->part.bytes, find_record (part, places[i].location) };
+    __builtin_prefetch (sources[i].record);
+  }
+}
+
+/* While one chunk is copied, the bytes of records some places ahead are asked for, and so, at its
+ * start, are the entries of the chunk behind it: of the two halves of `sources` one is ahead. */
 static void
 copy_func (SeqJob * job, gpointer data)
 {
   const Copy *copy = (const Copy *) job;
-  const Source *sources = copy->sources;
+  Source sources[2 * CHUNK];
   gsize fill = copy->fill;
 
+  find_sources (data, copy->places, MIN (copy->n, CHUNK), sources);
   for (gsize i = 0; i < MIN (copy->n, RECORDS_AHEAD); i++)
     prefetch_source (&sources[i]);
   for (gsize i = 0; i < copy->n; i++) {
-    const guint8 *bytes = sources[i].part->part.bytes;
-    GstSeqRecord record = sources[i].record;
+    gsize next = i + CHUNK;
+    const Source *source = &sources[i % (2 * CHUNK)];
+    GstSeqRecord record = *source->record;
 
+    if (i % CHUNK == 0 && next < copy->n)
+      find_sources (data, copy->places + next, MIN (copy->n - next, CHUNK),
+          sources + next % (2 * CHUNK));
     if (i + RECORDS_AHEAD < copy->n)
-      prefetch_source (&sources[i + RECORDS_AHEAD]);
-    record.name = append_bytes (copy->out, &fill, bytes, record.name, record.name_len);
-    record.seq = append_bytes (copy->out, &fill, bytes, record.seq, record.seq_len);
+      prefetch_source (&sources[(i + RECORDS_AHEAD) % (2 * CHUNK)]);
+    record.name = append_bytes (copy->out, &fill, source->bytes, record.name, record.name_len);
+    record.seq = append_bytes (copy->out, &fill, source->bytes, record.seq, record.seq_len);
     if (record.qual != GST_SEQ_NO_QUALITY)
-      record.qual = append_bytes (copy->out, &fill, bytes, record.qual, record.seq_len);
+      record.qual = append_bytes (copy->out, &fill, source->bytes, record.qual, record.seq_len);
     copy->table[i] = record;
   }
 }
 
-/* Cuts the planned records into runs of about the same size. Returns how many. */
+/* Cuts the planned records, which have less than 4 GiB, into runs of about the same size. Returns how
+ * many. */
 static guint
 share_out (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
 {
+  const Place *places = self->order + self->n_done;
   gsize share = MAX (self->size / self->n_copies + 1, LEAST_SHARED), fill = 0;
   guint n = 0;
 
-  for (gsize i = 0; i < self->n_sources; i++) {
+  for (gsize i = 0; i < self->n_planned; i++) {
     if (n == 0 || fill >= n * share)
-      self->copies[n++] = (Copy) { .sources = &self->sources[i], .out = out, .fill = fill,
+      self->copies[n++] = (Copy) { .places = &places[i], .out = out, .fill = fill,
         .table = table + i
       };
     self->copies[n - 1].n++;
-    fill += seq_record_size (&self->sources[i].record);
+    fill += places[i].size;
   }
   return n;
 }
@@ -375,11 +394,11 @@ seq_sort_window_copy (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
   guint n = share_out (self, out, table);
 
   if (n > 1 && self->workers == NULL)
-    self->workers = seq_workers_new (self->n_copies - 1, copy_func, NULL);
+    self->workers = seq_workers_new (self->n_copies - 1, copy_func, self);
   for (guint i = 1; i < n; i++)
     seq_workers_add (self->workers, &self->copies[i].job);
   if (n > 0)
-    copy_func (&self->copies[0].job, NULL);
+    copy_func (&self->copies[0].job, self);
   for (guint i = 1; i < n; i++)
     seq_workers_wait (self->workers, &self->copies[i].job);
   seq_sort_window_skip (self);
@@ -388,9 +407,14 @@ seq_sort_window_copy (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
 void
 seq_sort_window_skip (SeqSortWindow * self)
 {
-  for (gsize i = 0; i < self->n_sources; i++)
-    if (--self->sources[i].part->left == 0)
-      release_part (self, self->sources[i].part);
-  self->n_done += self->n_sources;
-  self->n_sources = 0;
+  const Place *places = self->order + self->n_done;
+
+  for (gsize i = 0; i < self->n_planned; i++) {
+    Part *part = find_part (self, places[i].location);
+
+    if (--part->left == 0)
+      release_part (self, part);
+  }
+  self->n_done += self->n_planned;
+  self->n_planned = 0;
 }

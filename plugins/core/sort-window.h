@@ -29,14 +29,14 @@ typedef struct
 #define SEQ_SORT_WINDOW_MAX_RECORDS ((gsize) G_MAXUINT32)
 
 /* What sorting one record costs at most beside the bytes of its part, in bytes: its key, and the
- * key's place in the array that is sorted to. By length only, in the order of ids: 4 bytes. */
+ * key's place in the array that is sorted to. By length only, in the order of ids: 8 bytes. */
 #define SEQ_SORT_WINDOW_RECORD_COST (2 * sizeof (SeqSortKey))
 
 SeqSortWindow *seq_sort_window_new (void);
 void seq_sort_window_free (SeqSortWindow * self);
 
-/* Releases all parts. Working memory is kept for the next ones if `keep_room`. */
-void seq_sort_window_clear (SeqSortWindow * self, gboolean keep_room);
+/* Releases all parts. */
+void seq_sort_window_clear (SeqSortWindow * self);
 
 gsize seq_sort_window_get_n_records (SeqSortWindow * self);
 

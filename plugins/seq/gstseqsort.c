@@ -13,7 +13,7 @@
  * of about 2 MiB, and a longer record is a block of its own.
  *
  * With `window=0` nothing leaves before the end of the input, so sinks stay in preroll until then.
- * Memory: the input blocks of a window, with 4 bytes a record for the order (32 while it is found,
+ * Memory: the input blocks of a window, with 8 bytes a record for the order (32 while it is found,
  * if it is none by length, or ids come out of order), and the blocks on the way downstream, of
  * which up to 8 are kept for use again. With `max-bytes` the window holds no more than that, and
  * the rest is sorted by way of files.
@@ -94,9 +94,9 @@ GST_ELEMENT_REGISTER_DEFINE (seqsort, "seqsort", GST_RANK_NONE, GST_TYPE_SEQ_SOR
 /* --- the window ------------------------------------------------------------------------------ */
 
 static void
-gst_seq_sort_clear_window (GstSeqSort * self, gboolean keep_room)
+gst_seq_sort_clear_window (GstSeqSort * self)
 {
-  seq_sorter_clear (self->sorter, keep_room);
+  seq_sorter_clear (self->sorter);
   self->n_inputs = 0;
   self->collect_time = 0;
   gst_clear_caps (&self->window_caps);
@@ -105,7 +105,7 @@ gst_seq_sort_clear_window (GstSeqSort * self, gboolean keep_room)
 static void
 gst_seq_sort_reset (GstSeqSort * self)
 {
-  gst_seq_sort_clear_window (self, FALSE);
+  gst_seq_sort_clear_window (self);
   self->flow = self->push_flow = GST_FLOW_OK;
   self->discont = TRUE;
 }
@@ -448,7 +448,7 @@ gst_seq_sort_drain (GstSeqSort * self)
     ret = gst_seq_sort_fail (self, error);
   }
   gst_seq_sort_account (self, ret);
-  gst_seq_sort_clear_window (self, TRUE);
+  gst_seq_sort_clear_window (self);
   self->flow = ret;
   return ret;
 }
@@ -515,7 +515,7 @@ gst_seq_sort_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 failed:
   if (ret != GST_FLOW_OK) {
     self->flow = ret;
-    gst_seq_sort_clear_window (self, FALSE);
+    gst_seq_sort_clear_window (self);
   }
 out:
   gst_clear_buffer (&buffer);
@@ -523,7 +523,7 @@ out:
 }
 
 /* Drains before an event, whose sender doesn't see a flow return. An error that is this element's
- * own has been posted where it happened. Working memory for a whole input is not kept for the next. */
+ * own has been posted where it happened. */
 static void
 gst_seq_sort_drain_for_event (GstSeqSort * self)
 {
@@ -531,7 +531,7 @@ gst_seq_sort_drain_for_event (GstSeqSort * self)
 
   if ((ret == GST_FLOW_NOT_LINKED || ret < GST_FLOW_EOS) && ret == self->push_flow)
     GST_ELEMENT_FLOW_ERROR (self, ret);
-  gst_seq_sort_clear_window (self, FALSE);
+  gst_seq_sort_clear_window (self);
 }
 
 static gboolean

@@ -85,7 +85,7 @@ check (SeqSortWindow * window, const GstSeqRecord * records, gsize n, SeqSortOrd
   }
   g_assert_cmpuint (done, ==, n);
   g_assert_cmpint (n_parts, ==, 0);     /* each was let go behind its last record */
-  seq_sort_window_clear (window, TRUE);
+  seq_sort_window_clear (window);
   g_free (expected);
 }
 
@@ -149,7 +149,7 @@ test_same_ids (void)
       g_assert_cmpuint (seq_sort_window_peek (window, i, &bytes)->name, ==, 2 * i);
     }
     g_assert_cmpuint (size, ==, 30);
-    seq_sort_window_clear (window, FALSE);
+    seq_sort_window_clear (window);
     g_assert_cmpint (n_parts, ==, 0);
   }
   seq_sort_window_free (window);
