@@ -53,8 +53,11 @@ write_padded (Writer * w, const SeqBatchRow * rows, guint n)
 
     pad (w, t->pads_left ? at : at + tokens, t->row_length - tokens);
     if (t->attention_mask) {
-      memset (t->attention_mask + at, 0, t->row_length);
-      memset (t->attention_mask + first, 1, tokens);
+      guint8 *mask = t->attention_mask + at;
+
+      memset (mask, 0, first - at);
+      memset (mask + (first - at), 1, tokens);
+      memset (mask + (first - at) + tokens, 0, t->row_length - (first - at) - tokens);
     }
   }
 }

@@ -2,7 +2,7 @@
 #include "tokenizer-private.h"
 
 /* The inner loop of all tokenizers that give every letter an id below 256. It runs over every
- * residue of the input, so on x86 it looks up sixteen at a time where the processor can. */
+ * residue of the input, so on x86 it looks up 32 at a time where the processor can. */
 
 static guint64
 map_bytes_plain (const guint8 table[256], guint8 marker, const guint8 *restrict in, gsize n,
@@ -19,73 +19,96 @@ map_bytes_plain (const guint8 table[256], guint8 marker, const guint8 *restrict 
 }
 
 #if defined (__x86_64__) && defined (__GNUC__)
-#include <tmmintrin.h>
+#include <immintrin.h>
+#include <string.h>
 
-/* rounds of sixteen after which a count in bytes may be full */
-#define ROUNDS 255
+#define VECTOR 32
+#define AVX2 __attribute__ ((target ("avx2,popcnt")))
 
-/* The upper-case letters and their neighbours, 0x40 to 0x5f, are two rows of sixteen table entries
- * that lie in registers. Residues outside, `-` and `*` and lower case, are rare in real data: a
- * vector that has one is looked up one by one. Markers are counted in each byte of a vector. */
-__attribute__ ((target ("ssse3")))
-static guint64
-map_rounds_ssse3 (const guint8 table[256], guint8 marker, const guint8 *restrict in, gsize n,
+/* Sixteen entries of the table, from `row` * 16 on, in both halves */
+AVX2 static inline __m256i
+load_row (const guint8 table[256], guint row)
+{
+  return _mm256_broadcastsi128_si256 (_mm_loadu_si128 ((const __m128i *) table + row));
+}
+
+/* The upper-case letters and their neighbours, 0x40 to 0x5f, are two rows, which lie in registers
+ * over a loop. Others stand in `outside`; what is found for them means nothing. */
+AVX2 static inline __m256i
+look_up_upper (const guint8 table[256], __m256i letters, __m256i * outside)
+{
+  __m256i offsets = _mm256_sub_epi8 (letters, _mm256_set1_epi8 (0x40));
+  __m256i in_high = _mm256_cmpgt_epi8 (offsets, _mm256_set1_epi8 (15));
+
+  /* offsets are signed: below 0x40 and from 0xc0 they are negative, from 0x60 above 31 */
+  *outside = _mm256_or_si256 (offsets, _mm256_cmpgt_epi8 (offsets, _mm256_set1_epi8 (31)));
+  /* a shuffle reads the four low bits, and gives 0 where the top bit is set */
+  return _mm256_or_si256 (_mm256_shuffle_epi8 (load_row (table, 4),
+          _mm256_or_si256 (offsets, in_high)), _mm256_shuffle_epi8 (load_row (table, 5),
+          _mm256_or_si256 (offsets, _mm256_andnot_si256 (in_high, _mm256_set1_epi8 (-128)))));
+}
+
+/* All letters: lower case (half of a genome), `-` and `*` are in six rows, whatever else in sixteen. */
+AVX2 static inline __m256i
+look_up_any (const guint8 table[256], __m256i letters)
+{
+  gboolean usual = _mm256_movemask_epi8 (_mm256_cmpgt_epi8 (_mm256_set1_epi8 (0x20), letters)) == 0;
+  __m256i found = _mm256_setzero_si256 ();
+
+  for (guint row = usual ? 2 : 0; row < (usual ? 8 : 16); row++) {
+    __m256i offsets = _mm256_xor_si256 (letters, _mm256_set1_epi8 ((gchar) (row << 4)));
+
+    /* what is above 15 gets its top bit set */
+    offsets = _mm256_adds_epu8 (offsets, _mm256_set1_epi8 (0x70));
+    found = _mm256_or_si256 (found, _mm256_shuffle_epi8 (load_row (table, row), offsets));
+  }
+  return found;
+}
+
+/* Only those of the VECTOR letters that `counted` has a bit for are looked at for markers. */
+AVX2 static inline guint
+map_vector_avx2 (const guint8 table[256], guint8 marker, const guint8 *restrict in,
+    guint8 *restrict out, guint32 counted)
+{
+  __m256i letters = _mm256_loadu_si256 ((const __m256i *) in), outside;
+  __m256i found = look_up_upper (table, letters, &outside);
+  guint32 marks;
+
+  if (G_UNLIKELY (_mm256_movemask_epi8 (outside) != 0))
+    found = look_up_any (table, letters);
+  _mm256_storeu_si256 ((__m256i *) out, found);
+  marks = _mm256_movemask_epi8 (_mm256_cmpeq_epi8 (found, _mm256_set1_epi8 ((gchar) marker)));
+  return __builtin_popcount (marks & counted);
+}
+
+AVX2 static guint64
+map_bytes_avx2 (const guint8 table[256], guint8 marker, const guint8 *restrict in, gsize n,
     guint8 *restrict out)
 {
-  const __m128i low = _mm_loadu_si128 ((const __m128i *) (table + 0x40));
-  const __m128i high = _mm_loadu_si128 ((const __m128i *) (table + 0x50));
-  const __m128i marks = _mm_set1_epi8 ((gchar) marker), zero = _mm_setzero_si128 ();
-  __m128i counts = zero;
+  guint8 letters[VECTOR], found[VECTOR];
   guint64 marked = 0;
   gsize i;
 
-  for (i = 0; i < n; i += 16) {
-    __m128i letters = _mm_loadu_si128 ((const __m128i *) (in + i));
-    __m128i offsets = _mm_sub_epi8 (letters, _mm_set1_epi8 (0x40));
-    __m128i in_high = _mm_cmpgt_epi8 (offsets, _mm_set1_epi8 (15));
-    __m128i found, outside;
-
-    /* offsets are signed: below 0x40 and from 0xc0 they are negative, from 0x60 above 31 */
-    outside = _mm_or_si128 (_mm_cmpgt_epi8 (zero, offsets),
-        _mm_cmpgt_epi8 (offsets, _mm_set1_epi8 (31)));
-    if (G_UNLIKELY (_mm_movemask_epi8 (outside) != 0)) {
-      marked += map_bytes_plain (table, marker, in + i, 16, out + i);
-      continue;
-    }
-    /* a shuffle reads the four low bits, and gives 0 where the top bit is set */
-    found = _mm_or_si128 (_mm_shuffle_epi8 (low, _mm_or_si128 (offsets, in_high)),
-        _mm_shuffle_epi8 (high, _mm_or_si128 (offsets,
-                _mm_andnot_si128 (in_high, _mm_set1_epi8 (-128)))));
-    _mm_storeu_si128 ((__m128i *) (out + i), found);
-    counts = _mm_sub_epi8 (counts, _mm_cmpeq_epi8 (found, marks));
-  }
-  counts = _mm_sad_epu8 (counts, zero);
-  return marked + (guint64) _mm_extract_epi16 (counts, 0) + (guint64) _mm_extract_epi16 (counts, 4);
-}
-
-static guint64
-map_bytes_ssse3 (const guint8 table[256], guint8 marker, const guint8 *restrict in, gsize n,
-    guint8 *restrict out)
-{
-  guint64 marked = 0;
-
-  while (n >= 16) {
-    gsize some = MIN (n, 16 * ROUNDS) & ~(gsize) 15;
-
-    marked += map_rounds_ssse3 (table, marker, in, some, out);
-    in += some;
-    out += some;
-    n -= some;
-  }
-  return marked + map_bytes_plain (table, marker, in, n, out);
+  for (i = 0; i + VECTOR <= n; i += VECTOR)
+    marked += map_vector_avx2 (table, marker, in + i, out + i, G_MAXUINT32);
+  if (i == n)
+    return marked;
+  if (n >= VECTOR)              /* the last vector, part of which is done already */
+    return marked + map_vector_avx2 (table, marker, in + n - VECTOR, out + n - VECTOR,
+        G_MAXUINT32 << (VECTOR - (n - i)));
+  memset (letters, 'A', VECTOR);
+  memcpy (letters, in, n);
+  marked = map_vector_avx2 (table, marker, letters, found, ~(G_MAXUINT32 << n));
+  memcpy (out, found, n);
+  return marked;
 }
 
 guint64
 seq_tokenizer_map_bytes (const guint8 table[256], guint8 marker, const guint8 *restrict in,
     gsize n, guint8 *restrict out)
 {
-  if (__builtin_cpu_supports ("ssse3"))
-    return map_bytes_ssse3 (table, marker, in, n, out);
+  if (__builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("popcnt"))
+    return map_bytes_avx2 (table, marker, in, n, out);
   return map_bytes_plain (table, marker, in, n, out);
 }
 
