@@ -678,6 +678,26 @@ take_quality (SeqFastx * self, GError ** error)
   return TRUE;
 }
 
+/* Copies what is left of a sequence line, and with it the lines behind that a newline ends and a
+ * letter begins: most lines go no other way than this. */
+static void
+take_residues (SeqFastx * self)
+{
+  const guint8 *src = self->src, *end = self->end;
+  guint8 *start = self->block->data + self->record.seq, *out = self->block->data + self->block->size;
+
+  for (;;) {
+    out += seq_copy_until_space (&src, end, out);
+    if (end - src < 2 || *src != '\n' || !g_ascii_isalpha (src[1]))
+      break;
+    src++;
+    self->line++;
+    self->record.seq_len = out - start;
+  }
+  self->src = src;
+  self->block->size = out - self->block->data;
+}
+
 /* The rest of the `+` line, which only STRICT looks at */
 static gboolean
 take_plus (SeqFastx * self, GError ** error)
@@ -725,8 +745,7 @@ step (SeqFastx * self, GError ** error)
       }
       /* fall through */
     case STATE_LINE:
-      self->block->size +=
-          seq_copy_until_space (&self->src, self->end, self->block->data + self->block->size);
+      take_residues (self);
       break;
     case STATE_HEADER_START:
       if (byte > ' ')
