@@ -130,18 +130,19 @@ def compressed(bench):
                             for name, command, reach in peers])
 
 
-def chain_of(bench, path, dtype):
+def chain_of(bench, path, dtype, limit=""):
     return bench.pipeline("ours", f"seqsrc location={path} ! seqsort ! seqbatch max-tokens=16384 "
-                          f"dtype={dtype} ! {ELEMENTS_AFTER_BATCH}")
+                          f"{limit} dtype={dtype} ! {ELEMENTS_AFTER_BATCH}")
 
 
 def chain(bench):
     """From the file to batches, sorted"""
     path = bench.data.made("proteins", PROTEINS)
     for dtype, reach in (("int64", 1.5), ("uint8", 1.2)):
-        ours = chain_of(bench, path, dtype)
-        yield from compare(bench, f"proteins to sorted, padded {dtype} batches", PROTEINS,
-                           "M records", ours, [(bench.kseq(path), Reach("≤", reach))])
+        for limit, what in (("", ""), ("batch-size=0", ", not 32 records but 16,384 tokens each")):
+            ours = chain_of(bench, path, dtype, limit)
+            yield from compare(bench, f"proteins to sorted, padded {dtype} batches{what}", PROTEINS,
+                               "M records", ours, [(bench.kseq(path), Reach("≤", reach))])
     n = bench.size(PROTEINS, 4 * PROTEINS)
     path = bench.data.made("reads", n)
     work = "150-base reads to sorted, padded int64 batches (nt6)"
