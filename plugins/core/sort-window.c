@@ -160,7 +160,7 @@ place_of (const GstSeqRecord * record, guint32 location)
 }
 
 /* Sorts by length what came in the order of ids: a record's place is the number of those before it.
- * Works on nothing but lengths, and takes a quarter of the memory of keys. */
+ * Works on nothing but sizes, and takes a quarter of the memory of keys. */
 static gboolean
 order_by_counting (SeqSortWindow * self, gboolean descending)
 {

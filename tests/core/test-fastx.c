@@ -274,7 +274,8 @@ make_fasta (guint n, guint wrap, guint seed, GPtrArray * expected)
     g_string_append_printf (text, ">rec%u %.*s\n", i, i % 70,
         "a description of some length that goes over the vector's sixteen bytes more than once");
     for (guint k = 0; k < length; k++) {
-      gchar letter = "ACDEFGHIKLMNPQRSTVWY"[g_rand_int_range (rand, 0, 20)];
+      /* lines begin with letters most of the time, not always */
+      gchar letter = "ACDEFGHIKLMNPQRSTVWYacg*-."[g_rand_int_range (rand, 0, 26)];
       g_string_append_c (residues, letter);
       g_string_append_c (text, letter);
       if (wrap > 0 && (k + 1) % wrap == 0 && k + 1 < length)
@@ -290,16 +291,44 @@ make_fasta (guint n, guint wrap, guint seed, GPtrArray * expected)
   return text;
 }
 
+/* A line that is none of FASTA's behind the text: it is found in its place, however lines are counted. */
+static void
+check_place (GString * text, gsize step)
+{
+  SeqBlockPool *pool = seq_block_pool_new (1000, 2);
+  SeqFastx *parser = seq_fastx_new (&defaults, pool);
+  g_autoptr (GPtrArray) out = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) error = NULL;
+  gsize length = text->len;
+  SeqFastxPosition position;
+  guint64 lines = 1;
+
+  for (gsize i = 0; i < length; i++)
+    lines += text->str[i] == '\n';
+  g_string_append (text, ";x\n");
+  g_assert_false (parse (parser, text->str, text->len, 0, step, out, &error));
+  g_assert_error (error, SEQ_FASTX_ERROR, SEQ_FASTX_ERROR_SYNTAX);
+  seq_fastx_get_position (parser, &position);
+  g_assert_cmpuint (position.line, ==, lines);
+  g_assert_cmpuint (position.byte, ==, length);
+  g_string_truncate (text, length);
+  seq_fastx_free (parser);
+  seq_block_pool_unref (pool);
+}
+
 static void
 test_generated (void)
 {
   static const gsize steps[] = { 1, 7, 16, 61, 4096, 1 << 30 };
   static const gsize blocks[] = { 1, 100, 5000, 1 << 20 };
+  static const guint wraps[] = { 0, 1, 16, 32, 48, 60, 63, 64, 65, 130 };
 
-  for (guint wrap = 0; wrap < 80; wrap += 16) {
+  for (guint w = 0; w < G_N_ELEMENTS (wraps); w++) {
     GPtrArray *expected = g_ptr_array_new_with_free_func (g_free);
-    GString *text = make_fasta (300, wrap, wrap, expected);
+    GString *text = make_fasta (300, wraps[w], wraps[w], expected);
 
+    for (guint s = 0; s < G_N_ELEMENTS (steps); s++)
+      check_place (text, steps[s]);
     for (guint s = 0; s < G_N_ELEMENTS (steps) * G_N_ELEMENTS (blocks); s++) {
       SeqBlockPool *pool = seq_block_pool_new (1000, 2);
       SeqFastxConfig config = defaults;

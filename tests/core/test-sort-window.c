@@ -10,6 +10,9 @@
 #define N 5000
 #define PER_PART 333
 
+/* Of a block: some records, or one that is longer than 32 bits can say */
+#define MAX_BYTES ((gsize) 5 << 30)
+
 static gint n_parts;
 
 static void
@@ -29,7 +32,8 @@ random_records (GRand * rand, gsize n, guint32 max_length)
 
     records[i].id = 100 + i;
     records[i].seq_len = max_length * r * r * r;
-    records[i].qual = GST_SEQ_NO_QUALITY;
+    records[i].qual = i % 3 > 0 ? GST_SEQ_NO_QUALITY : 0;
+    records[i].name_len = i % 7 > 0 ? i % 50 : G_MAXUINT32 - i;
   }
   return records;
 }
@@ -72,14 +76,22 @@ check (SeqSortWindow * window, const GstSeqRecord * records, gsize n, SeqSortOrd
   }
   g_assert_cmpuint (seq_sort_window_get_n_records (window), ==, n);
   g_assert_true (seq_sort_window_sort (window, order, 0, 0));
-  while ((count = seq_sort_window_plan (window, G_MAXSIZE, 100, &size)) > 0) {
+  while ((count = seq_sort_window_plan (window, MAX_BYTES, 100, &size)) > 0) {
+    guint64 sum = 0;
+
     for (gsize i = 0; i < count; i++) {
       const guint8 *bytes;
       const GstSeqRecord *r = seq_sort_window_peek (window, i, &bytes);
 
       g_assert_cmpuint (r->id, ==, expected[done + i].id);
       g_assert_cmpuint (r->seq_len, ==, expected[done + i].seq_len);
+      sum += seq_record_size (r);
     }
+    g_assert_cmpuint (size, ==, sum);
+    if (count > 1)
+      g_assert_cmpuint (size, <=, MAX_BYTES);
+    if (count < 100 && done + count < n)
+      g_assert_cmpuint (size + seq_record_size (&expected[done + count]), >, MAX_BYTES);
     seq_sort_window_skip (window);
     done += count;
   }
