@@ -693,6 +693,7 @@ take_residues (SeqFastx * self)
     src++;
     self->line++;
     self->record.seq_len = out - start;
+    self->state = STATE_LINE;   /* it was none yet if a blank line came first */
   }
   self->src = src;
   self->block->size = out - self->block->data;
