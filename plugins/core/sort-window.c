@@ -35,21 +35,16 @@ typedef struct
   gsize left;                   /* not copied yet */
 } Part;
 
-/* A record in its new place. The size stands here so that blocks are cut without a look at each
- * record, of which few are in the cache. */
-typedef struct
-{
-  guint32 location;             /* number of the record in order of arrival */
-  guint32 size;                 /* seq_record_size(), or SIZE_UNKNOWN: too large for 32 bits */
-} Place;
-
-#define SIZE_UNKNOWN G_MAXUINT32
+/* Sizes stand beside the order, so that blocks are cut without a look at each record, of which few
+ * are in the cache. They are short ones: of records this long or longer the entry is looked at. */
+#define LONG_SIZE G_MAXUINT16
+#define ORDER_COST (sizeof (guint32) + sizeof (guint16))
 
 /* A run of the planned records that one thread copies */
 typedef struct
 {
   SeqJob job;
-  const Place *places;
+  const guint32 *order;
   gsize n;
   guint8 *out;
   gsize fill;                   /* where in `out` it begins */
@@ -62,7 +57,8 @@ struct _SeqSortWindow
   gboolean in_id_order;         /* as they came */
   guint64 last_id;
   guint32 longest;
-  Place *order;                 /* sorted */
+  guint32 *order;               /* numbers of records in order of arrival, sorted */
+  guint16 *sizes;               /* of the sorted records, behind `order` in its memory; LONG_SIZE at most */
   GArray *parts;                /* Part */
   GArray *index;                /* guint32: number of the part of records 0, 64, 128, … */
   guint64 held;
@@ -153,21 +149,22 @@ seq_sort_window_add (SeqSortWindow * self, const SeqSortPart * source)
   self->n_records = part.end;
 }
 
-static inline Place
-place_of (const GstSeqRecord * record, guint32 location)
+static inline void
+set_place (SeqSortWindow * self, gsize place, guint32 location, const GstSeqRecord * record)
 {
-  return (Place) { location, MIN (seq_record_size (record), SIZE_UNKNOWN) };
+  self->order[place] = location;
+  self->sizes[place] = MIN (seq_record_size (record), LONG_SIZE);
 }
 
 /* Sorts by length what came in the order of ids: a record's place is the number of those before it.
- * Works on nothing but sizes, and takes a quarter of the memory of keys. */
+ * Works on nothing but sizes, and takes a fifth of the memory of keys. */
 static gboolean
 order_by_counting (SeqSortWindow * self, gboolean descending)
 {
   const gsize n_lengths = (gsize) self->longest + 1;
   guint32 *places = g_try_new0 (guint32, n_lengths), location = 0, sum = 0;
 
-  self->order = g_try_new (Place, self->n_records);
+  self->order = g_try_malloc_n (self->n_records, ORDER_COST);
   if (!places || !self->order) {
     g_free (places);
     g_clear_pointer (&self->order, g_free);
@@ -185,11 +182,12 @@ order_by_counting (SeqSortWindow * self, gboolean descending)
     *place = sum;
     sum += count;
   }
+  self->sizes = (guint16 *) (self->order + self->n_records);
   for (guint p = 0; p < self->parts->len; p++) {
     const SeqSortPart *part = &g_array_index (self->parts, Part, p).part;
 
     for (gsize i = 0; i < part->n_records; i++, location++)
-      self->order[places[part->records[i].seq_len]++] = place_of (&part->records[i], location);
+      set_place (self, places[part->records[i].seq_len]++, location, &part->records[i]);
   }
   g_free (places);
   return TRUE;
@@ -232,14 +230,16 @@ order_by_keys (SeqSortWindow * self, SeqSortOrder order, guint64 seed, gsize gro
   }
   sorted = seq_length_sort (keys, scratch, n, order, seed, group);
   /* what was sorted from is free now, and large enough */
-  self->order = (Place *) (sorted == keys ? scratch : keys);
+  self->order = (guint32 *) (sorted == keys ? scratch : keys);
+  self->sizes = (guint16 *) (self->order + n);
   for (gsize i = 0; i < n; i++) {
     guint32 location = sorted[i].location;
 
-    self->order[i] = place_of (find_record (find_part (self, location), location), location);
+    set_place (self, i, location, find_record (find_part (self, location), location));
   }
   g_free (sorted);
-  self->order = g_realloc_n (self->order, n, sizeof (Place));
+  self->order = g_realloc_n (self->order, n, ORDER_COST);
+  self->sizes = (guint16 *) (self->order + n);
   return TRUE;
 }
 
@@ -256,20 +256,25 @@ seq_sort_window_sort (SeqSortWindow * self, SeqSortOrder order, guint64 seed, gs
   return order_by_keys (self, order, seed, group);
 }
 
+/* Bytes of the record that stands `index` behind those that are done */
+static inline guint64
+next_size (SeqSortWindow * self, gsize index)
+{
+  guint16 size = self->sizes[self->n_done + index];
+  const guint8 *bytes;
+
+  return size < LONG_SIZE ? size : seq_record_size (seq_sort_window_peek (self, index, &bytes));
+}
+
 gsize
 seq_sort_window_plan (SeqSortWindow * self, gsize max_bytes, gsize max_records, gsize * block_size)
 {
-  const Place *places = self->order + self->n_done;
   gsize n = MIN (max_records, self->n_records - self->n_done), count = 0, bytes = 0;
 
   for (; count < n; count++) {
-    guint64 size = places[count].size;
-    const guint8 *base;
-
-    if (size == SIZE_UNKNOWN)
-      size = seq_record_size (seq_sort_window_peek (self, count, &base));
     /* a sum that a gsize can't hold is refused like one that a table can't hold */
-    size = MIN (size, G_MAXSIZE);
+    gsize size = MIN (next_size (self, count), G_MAXSIZE);
+
     if (count > 0 && (bytes > max_bytes || size > max_bytes - bytes))
       break;
     bytes += size;
@@ -282,7 +287,7 @@ seq_sort_window_plan (SeqSortWindow * self, gsize max_bytes, gsize max_records, 
 const GstSeqRecord *
 seq_sort_window_peek (SeqSortWindow * self, gsize index, const guint8 ** bytes)
 {
-  guint32 location = self->order[self->n_done + index].location;
+  guint32 location = self->order[self->n_done + index];
   const Part *part = find_part (self, location);
 
   *bytes = part->part.bytes;
@@ -326,14 +331,14 @@ append_bytes (guint8 * out, gsize * fill, const guint8 * bytes, guint32 offset, 
   return at;
 }
 
-/* Where the records of `places` are; their entries are on the way into the cache then. */
+/* Where the records of `order` are; their entries are on the way into the cache then. */
 static void
-find_sources (SeqSortWindow * self, const Place * places, gsize n, Source * sources)
+find_sources (SeqSortWindow * self, const guint32 * order, gsize n, Source * sources)
 {
   for (gsize i = 0; i < n; i++) {
-    const Part *part = find_part (self, places[i].location);
+    const Part *part = find_part (self, order[i]);
 
-    sources[i] = (Source) { part->part.bytes, find_record (part, places[i].location) };
+    sources[i] = (Source) { part->part.bytes, find_record (part, order[i]) };
     __builtin_prefetch (sources[i].record);
   }
 }
@@ -347,7 +352,7 @@ copy_func (SeqJob * job, gpointer data)
   Source sources[2 * CHUNK];
   gsize fill = copy->fill;
 
-  find_sources (data, copy->places, MIN (copy->n, CHUNK), sources);
+  find_sources (data, copy->order, MIN (copy->n, CHUNK), sources);
   for (gsize i = 0; i < MIN (copy->n, RECORDS_AHEAD); i++)
     prefetch_source (&sources[i]);
   for (gsize i = 0; i < copy->n; i++) {
@@ -356,7 +361,7 @@ copy_func (SeqJob * job, gpointer data)
     GstSeqRecord record = *source->record;
 
     if (i % CHUNK == 0 && next < copy->n)
-      find_sources (data, copy->places + next, MIN (copy->n - next, CHUNK),
+      find_sources (data, copy->order + next, MIN (copy->n - next, CHUNK),
           sources + next % (2 * CHUNK));
     if (i + RECORDS_AHEAD < copy->n)
       prefetch_source (&sources[(i + RECORDS_AHEAD) % (2 * CHUNK)]);
@@ -368,22 +373,21 @@ copy_func (SeqJob * job, gpointer data)
   }
 }
 
-/* Cuts the planned records, which have less than 4 GiB, into runs of about the same size. Returns how
- * many. */
+/* Cuts the planned records into runs of about the same size. Returns how many. */
 static guint
 share_out (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
 {
-  const Place *places = self->order + self->n_done;
+  const guint32 *order = self->order + self->n_done;
   gsize share = MAX (self->size / self->n_copies + 1, LEAST_SHARED), fill = 0;
   guint n = 0;
 
   for (gsize i = 0; i < self->n_planned; i++) {
     if (n == 0 || fill >= n * share)
-      self->copies[n++] = (Copy) { .places = &places[i], .out = out, .fill = fill,
+      self->copies[n++] = (Copy) { .order = &order[i], .out = out, .fill = fill,
         .table = table + i
       };
     self->copies[n - 1].n++;
-    fill += places[i].size;
+    fill += next_size (self, i);
   }
   return n;
 }
@@ -407,10 +411,10 @@ seq_sort_window_copy (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
 void
 seq_sort_window_skip (SeqSortWindow * self)
 {
-  const Place *places = self->order + self->n_done;
+  const guint32 *order = self->order + self->n_done;
 
   for (gsize i = 0; i < self->n_planned; i++) {
-    Part *part = find_part (self, places[i].location);
+    Part *part = find_part (self, order[i]);
 
     if (--part->left == 0)
       release_part (self, part);

@@ -29,7 +29,7 @@ typedef struct
 #define SEQ_SORT_WINDOW_MAX_RECORDS ((gsize) G_MAXUINT32)
 
 /* What sorting one record costs at most beside the bytes of its part, in bytes: its key, and the
- * key's place in the array that is sorted to. By length only, in the order of ids: 8 bytes. */
+ * key's place in the array that is sorted to. By length only, in the order of ids: 6 bytes. */
 #define SEQ_SORT_WINDOW_RECORD_COST (2 * sizeof (SeqSortKey))
 
 SeqSortWindow *seq_sort_window_new (void);

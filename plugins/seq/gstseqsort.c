@@ -13,7 +13,7 @@
  * of about 2 MiB, and a longer record is a block of its own.
  *
  * With `window=0` nothing leaves before the end of the input, so sinks stay in preroll until then.
- * Memory: the input blocks of a window, with 8 bytes a record for the order (32 while it is found,
+ * Memory: the input blocks of a window, with 6 bytes a record for the order (32 while it is found,
  * if it is none by length, or ids come out of order), and the blocks on the way downstream, of
  * which up to 8 are kept for use again. With `max-bytes` the window holds no more than that, and
  * the rest is sorted by way of files.
