@@ -10,7 +10,7 @@
  * The order depends on the ids and lengths of the records and on `seed` alone, not on how the
  * input was cut into blocks: records of one length stand by ascending id in both directions, and a
  * shuffle orders by a mix of id and seed. No record is changed; the blocks that leave are new ones
- * of about 2 MiB, and a longer record is a block of its own.
+ * of about 1 MiB, and a longer record is a block of its own.
  *
  * With `window=0` nothing leaves before the end of the input, so sinks stay in preroll until then.
  * Memory: the input blocks of a window, with 6 bytes a record for the order (32 while it is found,
@@ -39,8 +39,9 @@
 GST_DEBUG_CATEGORY_STATIC (seq_sort_debug);
 #define GST_CAT_DEFAULT seq_sort_debug
 
-/* Where an output block ends: bytes, and records, which is what bounds a block of empty ones. */
-#define BLOCK_BYTES (2 * 1024 * 1024)
+/* Where an output block ends: bytes, few enough to be in the cache still when downstream reads what
+ * two threads have copied; and records, which is what bounds a block of empty ones. */
+#define BLOCK_BYTES (1024 * 1024)
 #define BLOCK_RECORDS 65536
 
 /* Output blocks kept for use again: fresh memory costs as much in page faults as the copy. */

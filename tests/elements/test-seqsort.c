@@ -201,12 +201,12 @@ test_large_blocks (void)
   check_sorted ("order=ascending window=1000", items, N, 1000, TRUE, NULL);
 }
 
-/* Blocks are cut at about 2 MiB; a longer record is a block of its own. */
+/* Blocks are cut at about 1 MiB; a longer record is a block of its own. */
 static void
 test_block_sizes (void)
 {
-  static const gsize lengths[] = { 10, 5000000, 1500000, 20, 2097152, 900000, 900000, 30 };
-  static const guint expected[] = { 1, 1, 1, 2, 3 };
+  static const gsize lengths[] = { 10, 5000000, 750000, 20, 1048576, 290000, 20000, 30 };
+  static const guint expected[] = { 1, 1, 2, 4 };
   Item items[G_N_ELEMENTS (lengths)];
   g_autoptr (GArray) result = g_array_new (FALSE, FALSE, sizeof (Item));
   GstHarness *h = harness_new ("");
@@ -223,11 +223,12 @@ test_block_sizes (void)
 
     g_assert_nonnull (block);
     g_assert_cmpuint (i, <, G_N_ELEMENTS (expected));
+    g_assert_cmpuint (gst_seq_block_get_n_records (block), ==, expected[i]);
     g_test_message ("block %u: %u records, %zu bytes", i, gst_seq_block_get_n_records (block),
         gst_buffer_get_size (block));
     take_block (block, result);
     if (gst_seq_block_get_n_records (block) > 1)
-      g_assert_cmpuint (gst_buffer_get_size (block), <=, 2 * 1024 * 1024);
+      g_assert_cmpuint (gst_buffer_get_size (block), <=, 1024 * 1024);
     gst_buffer_unref (block);
   }
   g_assert_null (gst_harness_try_pull (h));
