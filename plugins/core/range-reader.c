@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "range-reader.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "read-ahead.h"
 #include "workers.h"
 
 /* bytes of one read: small enough to stay in the cache until they are parsed */
 #define PIECE SEQ_FASTX_PIECE
+
+/* and of one that another thread makes: large enough that handing it over takes no time beside it */
+#define AHEAD ((gsize) 256 << 10)
 
 /* Bytes in which a start is looked for: a guess in FASTQ has to see a whole record, and long reads are
  * long. */
@@ -68,22 +71,6 @@ struct _SeqRangeReader
 
 /* ---- a range; any thread ---- */
 
-/* As many bytes as there are up to `size`, 0 at the end, -1 on error */
-static gssize
-read_at (SeqRangeReader * self, guint8 * buffer, gsize size, guint64 offset)
-{
-  gsize n = 0;
-  gssize ret = 1;
-
-  while (n < size && ret != 0) {
-    ret = pread (self->fd, buffer + n, size - n, offset + n);
-    if (ret < 0 && errno != EINTR)
-      return -1;
-    n += MAX (ret, 0);
-  }
-  return n;
-}
-
 /* The next line start behind `at`, or `end` */
 static const guint8 *
 next_line (const guint8 * at, const guint8 * end)
@@ -136,11 +123,11 @@ find_start (Range * range)
     range->start = 0;           /* no guess */
     return TRUE;
   }
-  n = read_at (self, &before, 1, at - 1);
+  n = seq_read_at (self->fd, &before, 1, at - 1);
   if (n < 0)
     return FALSE;
   for (; at < range->end && n > 0; at += some) {
-    n = read_at (self, range->buffer, look, at);
+    n = seq_read_at (self->fd, range->buffer, look, at);
     if (n < 0)
       return FALSE;
     some = MIN ((guint64) n, range->end - at);
@@ -166,9 +153,24 @@ take_blocks (Range * range, SeqFastx * parser, SeqBlock * (*take) (SeqFastx *))
   return range->blocks.length <= MAX_BLOCKS;
 }
 
+/* The piece of the file at `at`. Of a record that goes on far behind the range, which one thread alone can
+ * parse, another one reads the next pieces meanwhile. */
+static const guint8 *
+next_piece (Range * range, guint64 at, SeqReadAhead ** ahead, gssize * n)
+{
+  SeqRangeReader *self = range->reader;
+
+  if (*ahead == NULL && at >= range->end && at - range->end >= self->range_size)
+    *ahead = seq_read_ahead_new (self->fd, at, AHEAD);
+  if (*ahead != NULL)
+    return seq_read_ahead_next (*ahead, n);
+  *n = seq_read_at (self->fd, range->buffer, PIECE, at);
+  return range->buffer;
+}
+
 /* Parses from the start to the first record behind the range, or to the end of the file. */
 static gboolean
-parse_records (Range * range, SeqFastx * parser)
+parse_records (Range * range, SeqFastx * parser, SeqReadAhead ** ahead)
 {
   const SeqFastxPosition start = { .line = 1, .byte = range->start };
   guint64 at;
@@ -177,8 +179,9 @@ parse_records (Range * range, SeqFastx * parser)
   seq_fastx_begin_at (parser, &start);
   seq_fastx_set_stop (parser, range->end);
   for (at = range->start; n > 0; at += n) {
-    n = read_at (range->reader, range->buffer, PIECE, at);
-    if (n < 0 || !seq_fastx_push (parser, range->buffer, n, NULL)
+    const guint8 *piece = next_piece (range, at, ahead, &n);
+
+    if (n < 0 || !seq_fastx_push (parser, piece, n, NULL)
         || !take_blocks (range, parser, seq_fastx_pop))
       return FALSE;
     if (seq_fastx_is_done (parser)) {
@@ -216,12 +219,14 @@ parse_range (Range * range)
 {
   SeqRangeReader *self = range->reader;
   SeqFastx *parser = seq_fastx_new (&self->config, self->pool);
+  SeqReadAhead *ahead = NULL;
 
-  range->failed = !parse_records (range, parser) || !take_blocks (range, parser, seq_fastx_flush);
+  range->failed = !parse_records (range, parser, &ahead) || !take_blocks (range, parser, seq_fastx_flush);
   if (!range->failed)
     take_counts (range, parser);
   else
     drop_blocks (range);
+  g_clear_pointer (&ahead, seq_read_ahead_free);
   seq_fastx_free (parser);
 }
 

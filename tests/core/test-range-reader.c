@@ -315,6 +315,31 @@ test_large (void)
   g_string_free (text, TRUE);
 }
 
+/* A record over many ranges, which is read ahead, among others; then with an error late in it */
+static void
+test_long_record (void)
+{
+  const gsize ranges[] = { 1000, 65536, 100000, 300000 };
+  SeqFastxConfig config = make_config ();
+  GString *text = make_text (50, 4), *rest = make_text (50, 5);
+
+  config.max_record_bytes = 4 << 20;
+  g_string_append (text, ">long\n");
+  for (guint line = 0; line < 30000; line++) {
+    for (guint i = 0; i < 70; i++)
+      g_string_append_c (text, "ACGT"[(line * 7 + i * i) % 4]);
+    g_string_append_c (text, '\n');
+  }
+  g_string_append_len (text, rest->str, rest->len);
+  for (guint i = 0; i < G_N_ELEMENTS (ranges); i++)
+    compare (text->str, text->len, &config, ranges[i], 1 + i);
+  text->str[text->len - rest->len - 100000] = '\002';
+  for (guint i = 0; i < G_N_ELEMENTS (ranges); i++)
+    compare (text->str, text->len, &config, ranges[i], 1 + i);
+  g_string_free (text, TRUE);
+  g_string_free (rest, TRUE);
+}
+
 static SeqRangeReader *
 open_text (File * file, const gchar * text, const SeqFastxConfig * config, gsize range)
 {
@@ -475,6 +500,7 @@ main (int argc, char **argv)
   g_test_add_func ("/range-reader/errors", test_errors);
   g_test_add_func ("/range-reader/filters", test_filters);
   g_test_add_func ("/range-reader/large", test_large);
+  g_test_add_func ("/range-reader/long-record", test_long_record);
   g_test_add_func ("/range-reader/not-for-ranges", test_not_for_ranges);
   g_test_add_func ("/range-reader/tiny-records", test_tiny_records);
   g_test_add_func ("/range-reader/file-changes", test_file_changes);
