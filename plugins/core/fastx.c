@@ -1,60 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fastx.h"
-#include "bytescan.h"
+#include "fastx-private.h"
+#include "fastq-record.h"
 
 #include <string.h>
-
-/* Where the next byte stands. Every state can be left and entered at any byte, which is what makes
- * the split of the input irrelevant. */
-typedef enum
-{
-  STATE_BETWEEN,                /* at a line start, a header must come: file start, after FASTQ */
-  STATE_BLANK,                  /* in a line of blanks, where a header must come */
-  STATE_JUNK,                   /* in a line there that is left out */
-  STATE_HEADER_START,           /* behind `>` or `@`, blanks are left out */
-  STATE_HEADER,
-  STATE_LINE_START,             /* of a sequence line */
-  STATE_LINE,
-  STATE_COMMENT,                /* in a line of a record that is left out */
-  STATE_PLUS,                   /* in the `+` line of FASTQ */
-  STATE_QUALITY,
-} State;
-
-/* a block is full by records, too, or a file of empty records would grow its table for ever */
-#define MAX_BLOCK_RECORDS 65536
-
-struct _SeqFastx
-{
-  SeqFastxConfig config;
-  SeqBlockPool *pool;
-  SeqBlock *block;              /* being filled; the open record is its last bytes */
-  GQueue ready;                 /* full blocks */
-
-  State state;
-  SeqFormat format;             /* of the current file */
-  gboolean cr;                  /* the last byte was a carriage return; a newline must follow */
-  gboolean open;                /* a record has begun */
-  guint bom;                    /* bytes of a byte order mark seen at the start of the file */
-  gsize start;                  /* of the open record in the block */
-  SeqFastxPosition begin;       /* of the open record in the file */
-  guint64 ignored_before;       /* of the stats, when it began */
-  GstSeqRecord record;          /* the open one */
-  guint32 qual_len;
-  gsize plus_len;               /* bytes behind `+` that were like the name */
-
-  const guint8 *piece, *src, *end;      /* the bytes at hand; src is the next one */
-  guint64 byte;                 /* bytes of this file before the piece */
-
-  guint64 next_id;
-  guint64 line;                 /* from 1 */
-  gboolean failed;
-  SeqFastxPosition error;       /* where the error is, once there is one */
-  guint64 stop;                 /* no record begins here or behind; then where one would */
-  gboolean done;
-  SeqFastxStats stats;
-};
-
-G_DEFINE_QUARK (seq-fastx-error-quark, seq_fastx_error)
 
 static void
 begin_file (SeqFastx * self)
@@ -143,201 +91,6 @@ seq_fastx_get_stop (SeqFastx * self)
   return self->stop;
 }
 
-/* of the byte that src points to */
-static guint64
-position (SeqFastx * self)
-{
-  return self->byte + (self->src - self->piece);
-}
-
-/* For messages: the name of the open record, cut to a readable length, and to what has certainly come
- * when a record is found to be too long. */
-static gchar *
-record_dup_name (SeqFastx * self)
-{
-  gboolean whole = self->state != STATE_HEADER && self->state != STATE_HEADER_START;
-  gsize length = whole ? self->record.name_len : self->block->size - self->record.name;
-  gsize limit = MIN (60, self->config.max_record_bytes);
-  gchar *raw = g_strndup ((const gchar *) self->block->data + self->record.name, MIN (length, limit));
-  gchar *valid = g_utf8_make_valid (raw, -1);
-
-  g_free (raw);
-  return valid;
-}
-
-static gboolean
-record_is_too_long (SeqFastx * self)
-{
-  return self->open && self->block->size - self->start > self->config.max_record_bytes;
-}
-
-/* One message form for all errors: what is wrong, then where. */
-static void
-set_error (SeqFastx * self, SeqFastxError code, const SeqFastxPosition * where, const gchar * what,
-    GError ** error)
-{
-  self->failed = TRUE;
-  self->error = *where;
-  g_set_error (error, SEQ_FASTX_ERROR, code, "%s (line %" G_GUINT64_FORMAT ", byte %"
-      G_GUINT64_FORMAT ", record %" G_GUINT64_FORMAT ")", what, where->line, where->byte,
-      where->record);
-}
-
-/* Where it begins, and as if nothing of it had been read: where it shows depends on how the input comes
- * in pieces. */
-static gboolean
-fail_too_long (SeqFastx * self, GError ** error)
-{
-  gchar *name = record_dup_name (self);
-  gchar *what = g_strdup_printf ("record '%s' is longer than max-record-bytes, %" G_GUINT64_FORMAT,
-      name, self->config.max_record_bytes);
-
-  self->stats.ignored = self->ignored_before;
-  set_error (self, SEQ_FASTX_ERROR_TOO_LONG, &self->begin, what, error);
-  g_free (what);
-  g_free (name);
-  return FALSE;
-}
-
-/* Another error in a record that is too long comes too late, wherever the piece ends. */
-static gboolean G_GNUC_PRINTF (4, 5)
-fail (SeqFastx * self, SeqFastxError code, GError ** error, const gchar * format, ...)
-{
-  SeqFastxPosition where = { self->line, position (self), self->next_id };
-  gchar *what;
-  va_list args;
-
-  if (record_is_too_long (self))
-    return fail_too_long (self, error);
-  va_start (args, format);
-  what = g_strdup_vprintf (format, args);
-  va_end (args);
-  set_error (self, code, &where, what, error);
-  g_free (what);
-  return FALSE;
-}
-
-/* ---- records and blocks ---- */
-
-static gboolean
-fail_no_memory (SeqFastx * self, GError ** error)
-{
-  return fail (self, SEQ_FASTX_ERROR_NO_MEMORY, error, "no memory for a block of records");
-}
-
-static void
-block_finish (SeqFastx * self)
-{
-  g_queue_push_tail (&self->ready, self->block);
-  self->block = NULL;
-}
-
-/* Moves the open record to a fresh block, so that the old one holds complete records only. */
-static gboolean
-block_turn_over (SeqFastx * self)
-{
-  SeqBlock *old = self->block, *fresh = seq_block_pool_acquire (self->pool);
-  gsize size;
-
-  if (!fresh)
-    return FALSE;
-  if (self->open) {
-    size = old->size - self->start;
-    if (!seq_block_grow (fresh, size)) {
-      seq_block_unref (fresh);
-      return FALSE;
-    }
-    memcpy (fresh->data, old->data + self->start, size);
-    fresh->size = size;
-    old->size = self->start;
-    self->record.name -= self->start;
-    self->record.seq -= self->start;
-    if (self->record.qual != GST_SEQ_NO_QUALITY)
-      self->record.qual -= self->start;
-    self->start = 0;
-  }
-  block_finish (self);
-  self->block = fresh;
-  return TRUE;
-}
-
-/* Makes sure that `room` more bytes fit into the block at hand. */
-static gboolean
-block_make_room (SeqFastx * self, gsize room, GError ** error)
-{
-  gboolean ok = TRUE;
-
-  if (!self->block)
-    ok = (self->block = seq_block_pool_acquire (self->pool)) != NULL;
-  if (ok && self->block->capacity - self->block->size < room && self->block->n_records > 0)
-    ok = block_turn_over (self);
-  if (ok && self->block->capacity - self->block->size < room)
-    ok = seq_block_grow (self->block, self->block->size + MAX (room, self->block->size));
-  if (!ok)
-    return fail_no_memory (self, error);
-  return TRUE;
-}
-
-static void
-record_begin (SeqFastx * self)
-{
-  self->open = TRUE;
-  self->start = self->block->size;
-  self->record = (GstSeqRecord) { .name = self->start, .qual = GST_SEQ_NO_QUALITY };
-  self->begin = (SeqFastxPosition) { self->line, position (self), self->next_id };
-  self->ignored_before = self->stats.ignored;
-  self->qual_len = 0;
-  self->plus_len = 0;
-}
-
-static gboolean
-record_is_wanted (SeqFastx * self)
-{
-  guint32 length = self->record.seq_len;
-
-  if (self->next_id < self->config.skip)
-    return FALSE;
-  if (length < self->config.min_length ||
-      (self->config.max_length > 0 && length > self->config.max_length)) {
-    self->stats.filtered++;
-    return FALSE;
-  }
-  return TRUE;
-}
-
-/* Closes the open record: into the table, or out of the block where it isn't wanted. */
-static gboolean
-record_complete (SeqFastx * self, GError ** error)
-{
-  SeqBlock *block = self->block;
-  GstSeqRecord *entry;
-
-  if (G_UNLIKELY (record_is_too_long (self)))
-    return fail_too_long (self, error);
-  if (record_is_wanted (self)) {
-    entry = seq_block_reserve_record (block);
-    if (G_UNLIKELY (entry == NULL))
-      return fail_no_memory (self, error);
-    self->record.id = self->next_id;
-    *entry = self->record;
-    block->n_records++;
-    self->stats.records++;
-    self->done = self->config.limit > 0 && self->stats.records >= self->config.limit;
-  } else {
-    block->size = self->start;
-  }
-  self->open = FALSE;
-  self->next_id++;
-  return TRUE;
-}
-
-static gboolean
-block_is_full (SeqFastx * self)
-{
-  return self->block && (self->block->size >= self->config.block_size ||
-      self->block->n_records >= MAX_BLOCK_RECORDS);
-}
-
 /* ---- the states ---- */
 
 static inline gboolean
@@ -369,13 +122,13 @@ no_header (SeqFastx * self, guint8 byte, GError ** error)
   static const gchar *const expected[] = { "FASTA or FASTQ", "FASTA", "FASTQ" };
   const gchar *hint = "";
 
-  if (is_lenient (self) && byte != '>' && byte != '@' && !(position (self) == 0 && byte >= 0xfe))
+  if (is_lenient (self) && byte != '>' && byte != '@' && !(seq_fastx_at (self) == 0 && byte >= 0xfe))
     return ignore_line (self, STATE_JUNK);
   if (byte == '>' || byte == '@')
     hint = byte == '>' ? " (opens a FASTA record)" : " (opens a FASTQ record)";
   else if (byte >= 0xfe || byte == 0)
     hint = " (UTF-16 text?)";
-  return fail (self, SEQ_FASTX_ERROR_NO_HEADER, error,
+  return seq_fastx_fail (self, SEQ_FASTX_ERROR_NO_HEADER, error,
       g_ascii_isprint (byte) ? "expected a %s header, found '%c'%s" :
       "expected a %s header, found byte 0x%02x%s", expected[self->format], byte, hint);
 }
@@ -392,20 +145,20 @@ enter_header (SeqFastx * self, guint8 byte, GError ** error)
   if ((byte != '>' && byte != '@') || format != self->format)
     return no_header (self, byte, error);
 
-  if (G_UNLIKELY (position (self) >= self->stop)) {
-    self->stop = position (self);
+  if (G_UNLIKELY (seq_fastx_at (self) >= self->stop)) {
+    self->stop = seq_fastx_at (self);
     self->done = TRUE;
     return TRUE;
   }
   /* a block has one format, which the caps of its buffer tell */
   other_format = self->block->n_records > 0 &&
       (self->block->records[0].qual != GST_SEQ_NO_QUALITY) != (format == SEQ_FORMAT_FASTQ);
-  if (other_format || block_is_full (self)) {
-    block_finish (self);
-    if (!block_make_room (self, self->end - self->src, error))
+  if (other_format || seq_fastx_block_is_full (self)) {
+    seq_fastx_finish_block (self);
+    if (!seq_fastx_make_room (self, self->end - self->src, error))
       return FALSE;
   }
-  record_begin (self);
+  seq_fastx_begin_record (self);
   self->src++;
   self->state = STATE_HEADER_START;
   return TRUE;
@@ -420,20 +173,20 @@ enter_line (SeqFastx * self, guint8 byte, GError ** error)
   switch (byte) {
     case '>':
       if (fastq)
-        return fail (self, SEQ_FASTX_ERROR_SYNTAX, error, "a FASTA header within a FASTQ record");
-      return record_complete (self, error) && (self->done || enter_header (self, byte, error));
+        return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error, "a FASTA header within a FASTQ record");
+      return seq_fastx_complete_record (self, error) && (self->done || enter_header (self, byte, error));
     case '@':
       if (fastq)
-        return fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
+        return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
             "a FASTQ record without '+' line and qualities");
       if (!is_lenient (self))
-        return fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
+        return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
             "a FASTA sequence line starts with '@', as FASTQ headers do");
       self->state = STATE_LINE;
       return TRUE;
     case '+':
       if (!fastq && !is_lenient (self))
-        return fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
+        return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
             "a FASTA sequence line starts with '+', as in FASTQ");
       if (!fastq) {
         self->state = STATE_LINE;
@@ -447,7 +200,7 @@ enter_line (SeqFastx * self, guint8 byte, GError ** error)
     case '#':
       if (is_lenient (self))
         return ignore_line (self, STATE_COMMENT);
-      return fail (self, SEQ_FASTX_ERROR_SYNTAX, error, "a line that starts with '%c'", byte);
+      return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error, "a line that starts with '%c'", byte);
     default:
       self->state = STATE_LINE;
       return TRUE;
@@ -478,7 +231,7 @@ end_line (SeqFastx * self, GError ** error)
       self->state = STATE_QUALITY;
       if (self->qual_len < self->record.seq_len)
         break;
-      if (!record_complete (self, error))
+      if (!seq_fastx_complete_record (self, error))
         return FALSE;
       self->state = STATE_BETWEEN;
       break;
@@ -494,7 +247,7 @@ end_line (SeqFastx * self, GError ** error)
 static gboolean
 fail_plus (SeqFastx * self, GError ** error)
 {
-  return fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
+  return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
       "the name behind '+' is not that of the header");
 }
 
@@ -528,9 +281,9 @@ check_whole_plus (SeqFastx * self, GError ** error)
 static gboolean
 fail_too_many_qualities (SeqFastx * self, GError ** error)
 {
-  gchar *name = record_dup_name (self);
+  gchar *name = seq_fastx_dup_name (self);
 
-  fail (self, SEQ_FASTX_ERROR_QUALITY, error, "more qualities than residues (%u) in record '%s'",
+  seq_fastx_fail (self, SEQ_FASTX_ERROR_QUALITY, error, "more qualities than residues (%u) in record '%s'",
       self->record.seq_len, name);
   g_free (name);
   return FALSE;
@@ -539,7 +292,7 @@ fail_too_many_qualities (SeqFastx * self, GError ** error)
 static gboolean
 fail_blank (SeqFastx * self, GError ** error)
 {
-  return fail (self, SEQ_FASTX_ERROR_BYTE, error, "a blank in the %s of a FASTQ record",
+  return seq_fastx_fail (self, SEQ_FASTX_ERROR_BYTE, error, "a blank in the %s of a FASTQ record",
       self->state == STATE_QUALITY ? "qualities" : "sequence");
 }
 
@@ -550,7 +303,7 @@ take_special_residue (SeqFastx * self, guint8 byte, gboolean blank, GError ** er
   if (blank && is_strict (self) && self->format == SEQ_FORMAT_FASTQ)
     return fail_blank (self, error);
   if (!blank && !is_lenient (self))
-    return fail (self, SEQ_FASTX_ERROR_BYTE, error, "control byte 0x%02x in a sequence%s", byte,
+    return seq_fastx_fail (self, SEQ_FASTX_ERROR_BYTE, error, "control byte 0x%02x in a sequence%s", byte,
         byte == 0 ? " (UTF-16 text?)" : "");
   self->stats.ignored += !blank;
   self->state = STATE_LINE;
@@ -561,7 +314,7 @@ static gboolean
 take_special_quality (SeqFastx * self, guint8 byte, gboolean blank, GError ** error)
 {
   if (is_strict (self))
-    return blank ? fail_blank (self, error) : fail (self, SEQ_FASTX_ERROR_BYTE, error,
+    return blank ? fail_blank (self, error) : seq_fastx_fail (self, SEQ_FASTX_ERROR_BYTE, error,
         "quality 0x%02x is outside 33 to 126", byte);
   if (blank)
     return TRUE;
@@ -576,7 +329,7 @@ static gboolean
 take_special_name (SeqFastx * self, guint8 byte, GError ** error)
 {
   if (byte == 0 && !is_lenient (self))
-    return fail (self, SEQ_FASTX_ERROR_BYTE, error, "zero byte in a name (UTF-16 text?)");
+    return seq_fastx_fail (self, SEQ_FASTX_ERROR_BYTE, error, "zero byte in a name (UTF-16 text?)");
   self->state = STATE_HEADER;
   if (byte == 0)
     self->stats.ignored++;
@@ -629,7 +382,7 @@ take_special_byte (SeqFastx * self, GError ** error)
       return FALSE;
   } else if (self->cr) {
     if (!is_lenient (self))
-      return fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
+      return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
           "a carriage return before this byte that is not followed by a newline");
     return end_line (self, error);      /* it ended the line by itself */
   } else if (byte == '\r') {
@@ -653,7 +406,7 @@ check_qualities (SeqFastx * self, const guint8 * qualities, gsize n, GError ** e
     return TRUE;
   for (self->src = qualities; *self->src < 0x80; self->src++)
     self->block->size++;
-  return fail (self, SEQ_FASTX_ERROR_BYTE, error, "quality 0x%02x is outside 33 to 126",
+  return seq_fastx_fail (self, SEQ_FASTX_ERROR_BYTE, error, "quality 0x%02x is outside 33 to 126",
       *self->src);
 }
 
@@ -699,6 +452,28 @@ take_residues (SeqFastx * self)
   self->block->size = out - self->block->data;
 }
 
+/* Behind `@`, takes the record up to its last newline at once if it is whole and of the usual form. Not for
+ * STRICT, which looks at every quality. */
+static gboolean
+take_fastq_record (SeqFastx * self)
+{
+  SeqBlock *block = self->block;
+  SeqFastqRecord found;
+
+  if (is_strict (self)
+      || !seq_copy_fastq_record (self->src, self->end, block->data + block->size, &found))
+    return FALSE;
+  self->record.name_len = found.name_len;
+  self->record.seq = self->record.name + found.name_len;
+  self->record.seq_len = self->qual_len = found.seq_len;
+  self->record.qual = self->record.seq + found.seq_len;
+  block->size = self->record.qual + found.seq_len;
+  self->src = found.newline;
+  self->line += 3;
+  self->state = STATE_QUALITY;
+  return TRUE;
+}
+
 /* The rest of the `+` line, which only STRICT looks at */
 static gboolean
 take_plus (SeqFastx * self, GError ** error)
@@ -715,7 +490,7 @@ skip_bom (SeqFastx * self, GError ** error)
 {
   static const guint8 bom[3] = { 0xef, 0xbb, 0xbf };
 
-  while (self->src < self->end && self->bom < 3 && position (self) == self->bom &&
+  while (self->src < self->end && self->bom < 3 && seq_fastx_at (self) == self->bom &&
       *self->src == bom[self->bom]) {
     self->src++;
     self->bom++;
@@ -749,7 +524,7 @@ step (SeqFastx * self, GError ** error)
       take_residues (self);
       break;
     case STATE_HEADER_START:
-      if (byte > ' ')
+      if (byte > ' ' && !(self->format == SEQ_FORMAT_FASTQ && take_fastq_record (self)))
         self->state = STATE_HEADER;
       break;
     case STATE_HEADER:
@@ -789,13 +564,13 @@ parse_piece (SeqFastx * self, const guint8 * data, gsize size, GError ** error)
 {
   self->piece = self->src = data;
   self->end = data + size;
-  if (!block_make_room (self, size, error))
+  if (!seq_fastx_make_room (self, size, error))
     return FALSE;
   while (self->src < self->end && !self->done)
     if (!step (self, error))
       return FALSE;
-  if (record_is_too_long (self))
-    return fail_too_long (self, error);
+  if (seq_fastx_is_too_long (self))
+    return seq_fastx_fail_too_long (self, error);
   self->byte += size;
   self->piece = self->src = self->end = NULL;
   return TRUE;
@@ -825,17 +600,17 @@ finish_record (SeqFastx * self, GError ** error)
     self->line--;
   }
   if (self->format == SEQ_FORMAT_FASTA)
-    return record_complete (self, error);
+    return seq_fastx_complete_record (self, error);
   if (self->state == STATE_QUALITY || self->state == STATE_PLUS) {
     if (self->state == STATE_PLUS && !check_whole_plus (self, error))
       return FALSE;
     if (self->qual_len == self->record.seq_len)
-      return record_complete (self, error);
-    return fail (self, SEQ_FASTX_ERROR_TRUNCATED, error,
+      return seq_fastx_complete_record (self, error);
+    return seq_fastx_fail (self, SEQ_FASTX_ERROR_TRUNCATED, error,
         "the input ends within a FASTQ record, after %u of %u qualities", self->qual_len,
         self->record.seq_len);
   }
-  return fail (self, SEQ_FASTX_ERROR_TRUNCATED, error,
+  return seq_fastx_fail (self, SEQ_FASTX_ERROR_TRUNCATED, error,
       "the input ends within a FASTQ record, before its qualities");
 }
 

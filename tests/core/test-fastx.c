@@ -359,6 +359,58 @@ test_generated (void)
   }
 }
 
+/* Records, or those before an error and its message */
+static gchar *
+parse_in_steps (const GString * text, SeqStrictness strictness, gsize step)
+{
+  SeqFastxConfig config = defaults;
+  SeqBlockPool *pool = seq_block_pool_new (1000, 2);
+  GPtrArray *out = g_ptr_array_new_with_free_func (g_free);
+  GError *error = NULL;
+  SeqFastx *parser;
+  gchar *joined;
+
+  config.strictness = strictness;
+  parser = seq_fastx_new (&config, pool);
+  parse (parser, text->str, text->len, 0, step, out, &error);
+  g_ptr_array_add (out, error != NULL ? g_strdup (error->message) : NULL);
+  if (error != NULL)
+    g_ptr_array_add (out, NULL);
+  joined = g_strjoinv (" ", (gchar **) out->pdata);
+  g_clear_error (&error);
+  g_ptr_array_unref (out);
+  seq_fastx_free (parser);
+  seq_block_pool_unref (pool);
+  return joined;
+}
+
+/* A record that is whole is taken at once, of one that comes byte by byte each byte is looked at: what
+ * comes of it is the same, whatever byte stands where, is one too many, or missing. */
+static void
+test_whole_records (void)
+{
+  static const gchar text[] = "@r1 d\nACGT\n+\nII@I\n@r2\nAC\n+\n@+\n@r\nG\n+\nF\n";
+  static const gchar bytes[] = "\n\r \t\001\177\200+@>;A*";
+
+  for (gsize at = 0; at < sizeof text - 1; at++)
+    for (gsize b = 0; b < sizeof bytes; b++)    /* the zero byte, too */
+      for (guint change = 0; change < 3; change++) {
+        GString *changed = g_string_new_len (text, sizeof text - 1);
+
+        if (change != 1)        /* replaced, put in front, or left out */
+          g_string_erase (changed, at, 1);
+        if (change != 2)
+          g_string_insert_c (changed, at, bytes[b]);
+        for (guint s = SEQ_STRICTNESS_NORMAL; s <= SEQ_STRICTNESS_LENIENT; s++) {
+          g_autofree gchar *whole = parse_in_steps (changed, s, changed->len);
+          g_autofree gchar *single = parse_in_steps (changed, s, 1);
+
+          g_assert_cmpstr (whole, ==, single);
+        }
+        g_string_free (changed, TRUE);
+      }
+}
+
 static gchar *
 parse_to_string (const SeqFastxConfig * config, const gchar * input, SeqFastxStats * stats)
 {
@@ -569,6 +621,7 @@ main (int argc, char **argv)
     g_free (path);
   }
   g_test_add_func ("/fastx/generated", test_generated);
+  g_test_add_func ("/fastx/whole-records", test_whole_records);
   g_test_add_func ("/fastx/filters", test_filters);
   g_test_add_func ("/fastx/files", test_files);
   g_test_add_func ("/fastx/forced-format", test_forced_format);
