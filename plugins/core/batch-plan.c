@@ -135,6 +135,9 @@ fits (const SeqBatchLimits * limits, guint64 n, guint32 longest, guint64 tokens,
 {
   if (limits->max_rows > 0 && n > limits->max_rows)
     return FALSE;
+  /* rows of no tokens cost something, too, or there would be no end of them */
+  tokens = MAX (tokens, n);
+  squares = MAX (squares, n);
   if (limits->max_slots > 0 && batch_slots (limits, n, longest, tokens) > limits->max_slots)
     return FALSE;
   return limits->max_cost == 0 ||

@@ -42,9 +42,10 @@ typedef struct
 {
   gboolean packed;
   guint max_rows;               /* 0 = no limit */
-  guint64 max_cost;             /* 0 = no limit */
+  guint64 max_cost;             /* and no more rows than this, were they empty; 0 = no limit */
   SeqBatchCost cost;
-  guint64 max_slots;            /* padded rows x L, packed tokens, whatever `cost`; 0 = no limit */
+  guint64 max_slots;            /* padded rows x L, packed tokens, whatever `cost`, and no more rows
+                                 * than this; 0 = no limit */
   guint pad_to_multiple;        /* of L; 1 or more */
   guint32 pad_to;               /* L at least, 0 = what is needed */
   guint window;                 /* packed: rows looked at, up to SEQ_BATCH_MAX_WINDOW */

@@ -150,9 +150,10 @@ install_limits (GObjectClass * klass, GParamFlags ready, GParamFlags playing)
           G_MAXINT32, DEFAULT_BATCH_SIZE, playing));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_MAX_TOKENS,
       g_param_spec_uint64 ("max-tokens", "Max tokens", "Tokens in a batch at most, counted as "
-          "'cost' says, special tokens included (0 = no limit). A record that is over it on its own "
-          "makes a batch of its own. A change while playing holds for the records that are in no "
-          "batch yet; with fixed-total, from the next start on", 0, G_MAXUINT64, 0, playing));
+          "'cost' says, special tokens included, and no more records than this, were they empty "
+          "(0 = no limit). A record that is over it on its own makes a batch of its own. A change "
+          "while playing holds for the records that are in no batch yet; with fixed-total, from the "
+          "next start on", 0, G_MAXUINT64, 0, playing));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_COST,
       g_param_spec_enum ("cost", "Cost", "What max-tokens counts", cost_get_type (),
           SEQ_BATCH_COST_PADDED, ready));

@@ -71,7 +71,8 @@ ref_fits (const SeqBatchLimits * l, const guint32 * lengths, GArray * rows)
   else
     cost = l->packed ? squares : rows->len * length * length;
   return (l->max_rows == 0 || rows->len <= l->max_rows) &&
-      (l->max_slots == 0 || slots <= l->max_slots) && (l->max_cost == 0 || cost <= l->max_cost);
+      (l->max_slots == 0 || MAX (slots, rows->len) <= l->max_slots) &&
+      (l->max_cost == 0 || MAX (cost, rows->len) <= l->max_cost);
 }
 
 static gboolean
@@ -240,7 +241,14 @@ test_limits (void)
     {{.pad_to_multiple = 1}, {5, 4, 3, 99}, "3*"},
     {{.pad_to_multiple = 1}, {99}, ""},
     {{.pad_to_multiple = 1,.max_cost = 1,.cost = SEQ_BATCH_COST_PADDED}, {0, 0, 0, 99}, "1 1 1"},
-    {{.pad_to_multiple = 1,.max_cost = 1,.cost = SEQ_BATCH_COST_TOKENS}, {0, 0, 0, 99}, "3*"},
+    {{.pad_to_multiple = 1,.max_cost = 1,.cost = SEQ_BATCH_COST_TOKENS}, {0, 0, 0, 99}, "1 1 1"},
+    {{.pad_to_multiple = 1,.max_cost = 2,.cost = SEQ_BATCH_COST_TOKENS}, {0, 0, 0, 1, 1, 0, 99},
+        "2 2 2"},
+    {{.pad_to_multiple = 1,.packed = TRUE,.max_cost = 2,.cost = SEQ_BATCH_COST_PADDED},
+          {0, 0, 0, 99}, "2 1*"},
+    {{.pad_to_multiple = 1,.packed = TRUE,.max_cost = 2,.cost = SEQ_BATCH_COST_QUADRATIC},
+          {0, 0, 0, 99}, "2 1*"},
+    {{.pad_to_multiple = 1,.packed = TRUE,.max_slots = 3}, {0, 0, 0, 0, 99}, "3 1*"},
     /* count */
     {{.pad_to_multiple = 1,.max_rows = 1}, {5, 4, 99}, "1 1"},
     {{.pad_to_multiple = 1,.max_rows = 2}, {5, 4, 3, 99}, "2 1*"},

@@ -213,6 +213,10 @@ test_limits (void)
     {"batch-size=0 max-tokens=10 layout=packed", "AAAA,AA,AA,AAA", "2 2"},
     {"batch-size=0 max-tokens=10 layout=packed", "AAAAAAAAAAAA,A,A", "1 2"},
     {"batch-size=1 max-tokens=10 layout=packed", "A,A,A", "1 1 1"},
+    /* records of no tokens at all */
+    {"tokenizer=evo batch-size=0 max-tokens=2 layout=packed window=0", ",,,,", "2 2 1"},
+    {"tokenizer=evo batch-size=0 max-tokens=2 layout=packed", ",,,,", "2 2 1"},
+    {"tokenizer=evo batch-size=0 max-tokens=2 cost=tokens", ",,,,", "2 2 1"},
     /* the last batch */
     {"batch-size=2 drop-last=true", "A,A,A,A,A", "2 2"},
     {"batch-size=2 drop-last=true", "A,A,A,A", "2 2"},

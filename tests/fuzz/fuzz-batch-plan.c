@@ -53,6 +53,8 @@ is_over (const SeqBatchLimits * limits, const SeqPlannedBatch * batch)
   else
     for (guint i = 0; i < batch->n_rows; i++)
       cost += (Wide) batch->rows[i].tokens * batch->rows[i].tokens;
+  slots = MAX (slots, batch->n_rows);   /* rows of no tokens cost something, too */
+  cost = MAX (cost, batch->n_rows);
   return (limits->max_rows > 0 && batch->n_rows > limits->max_rows)
       || (limits->max_slots > 0 && slots > limits->max_slots)
       || (limits->max_cost > 0 && cost > limits->max_cost);
