@@ -183,14 +183,15 @@ post_unknown (GstSeqBatch * self, const SeqBatchRow * row, gsize position)
 {
   const SeqBatchSource *source = row->block;
   const GstSeqRecord *record = &source->records[row->record];
+  gsize residue = position + ((const GstSeqBatchBlock *) row->block)->cut;
   guint8 letter = source->data[record->seq + position];
   g_autofree gchar *name = dup_name (source, record);
   g_autofree gchar *shown = g_ascii_isprint (letter) ? g_strdup_printf ("'%c'", letter) :
       g_strdup_printf ("byte 0x%02x", letter);
 
   GST_ELEMENT_ERROR_WITH_DETAILS (self, STREAM, FORMAT, ("record %" G_GUINT64_FORMAT " '%s': "
-          "residue %" G_GSIZE_FORMAT " (%s) is not in the vocabulary", record->id, name, position, shown),
-      (NULL), ("record", G_TYPE_UINT64, record->id, "residue", G_TYPE_UINT64, (guint64) position,
+          "residue %" G_GSIZE_FORMAT " (%s) is not in the vocabulary", record->id, name, residue, shown),
+      (NULL), ("record", G_TYPE_UINT64, record->id, "residue", G_TYPE_UINT64, (guint64) residue,
           NULL));
 }
 
@@ -418,8 +419,10 @@ push_batches (GstSeqBatch * self)
 
 /* Rows are put into batches by and by, so that a record of a million windows is none in memory. */
 static GstFlowReturn
-add_row (GstSeqBatch * self, GstSeqBatchBlock * block, const SeqBatchRow * row)
+add_row (GstSeqBatch * self, const SeqBatchRow * row)
 {
+  GstSeqBatchBlock *block = row->block;
+
   block->pending++;
   seq_batch_plan_add (self->plan, row);
   if (++self->rows_since_push < ROWS_PER_PUSH)
@@ -440,7 +443,7 @@ add_windows (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize 
     gsize step;
 
     row.tokens = MIN (self->max_body, body - at) + self->specials;
-    ret = add_row (self, block, &row);
+    ret = add_row (self, &row);
     if (body - at <= self->max_body)
       break;
     row.window++;
@@ -455,25 +458,37 @@ add_windows (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize 
   return ret;
 }
 
+/* A row that stands for its record, of which it needs the residues up to `end` */
+static GstFlowReturn
+add_whole_row (GstSeqBatch * self, SeqBatchRow * row, guint32 end)
+{
+  gst_seq_batch_row_cut_loose (row, end);
+  return add_row (self, row);
+}
+
 /* Its first max_body tokens, or its last ones. */
 static GstFlowReturn
 add_truncated (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize body)
 {
   const GstSeqRecord *record = &block->source.records[index];
+  const guint8 *residues = block->source.data + record->seq;
   SeqBatchRow row = {.block = block,.record = index,.tokens = self->max_length,
     .flags = GST_SEQ_BATCH_RECORD_TRUNCATED
   };
-  gsize start = 0;
+  gsize start = 0, end = record->seq_len;
 
   if (self->truncate_left)
-    start = seq_tokenizer_token_position (self->tokenizer, block->source.data + record->seq,
-        record->seq_len, body - self->max_body);
+    start = seq_tokenizer_token_position (self->tokenizer, residues, record->seq_len,
+        body - self->max_body);
+  else if (seq_tokenizer_is_narrow (self->tokenizer))   /* others may look at what follows */
+    end = seq_tokenizer_token_position (self->tokenizer, residues, record->seq_len,
+        self->max_body);
   if (start == SEQ_TOKENIZER_NO_MEMORY) {
     post_no_memory (self, &row);
     return GST_FLOW_ERROR;
   }
   row.start = start;
-  return add_row (self, block, &row);
+  return add_whole_row (self, &row, end);
 }
 
 static GstFlowReturn
@@ -522,7 +537,7 @@ add_record (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index)
   }
   if (body > self->max_body)
     return add_overlong (self, block, index, body);
-  return add_row (self, block, &row);
+  return add_whole_row (self, &row, record->seq_len);
 }
 
 static GstFlowReturn

@@ -11,6 +11,9 @@
 /* bytes of memory kept for the next batches: some queues full of usual ones */
 #define MAX_FREE_MEMORY ((gsize) 64 << 20)
 
+/* blocks of more bytes are not kept for a row that needs less than half of them: four usual ones */
+#define LARGE_BLOCK ((gsize) 16 << 20)
+
 /* ---- blocks ---- */
 
 GstSeqBatchBlock *
@@ -47,8 +50,39 @@ gst_seq_batch_block_release (GstSeqBatchBlock * block)
     return;
   if (block->memory)
     gst_memory_unmap (block->memory, &block->map);
-  gst_buffer_unref (block->buffer);
+  gst_clear_buffer (&block->buffer);
   g_free (block);
+}
+
+/* What one row needs of a block, in a block of its own */
+typedef struct
+{
+  GstSeqBatchBlock block;
+  GstSeqRecord record;
+  guint8 bytes[];               /* name, residues */
+} Copy;
+
+void
+gst_seq_batch_row_cut_loose (SeqBatchRow * row, guint32 end)
+{
+  const GstSeqBatchBlock *block = row->block;
+  const GstSeqRecord *record = &block->source.records[row->record];
+  gsize length = end - row->start, needed = record->name_len + length;
+  Copy *copy;
+
+  if (block->map.size <= LARGE_BLOCK || needed > block->map.size / 2)
+    return;
+  copy = g_try_malloc (sizeof (Copy) + needed);
+  if (!copy)
+    return;
+  memcpy (copy->bytes, block->source.data + record->name, record->name_len);
+  memcpy (copy->bytes + record->name_len, block->source.data + record->seq + row->start, length);
+  copy->record = (GstSeqRecord) { .id = record->id, .name_len = record->name_len,
+    .seq = record->name_len, .seq_len = length, .qual = GST_SEQ_NO_QUALITY
+  };
+  copy->block = (GstSeqBatchBlock) { .source = { copy->bytes, &copy->record },.cut = row->start };
+  row->block = copy;
+  row->record = row->start = 0;
 }
 
 /* ---- shapes ---- */
@@ -464,7 +498,8 @@ make_table (GstSeqBatchJob * job)
 
     records[i] = (GstSeqBatchRecord) {
       .id = r->id, .tokens = row->tokens, .flags = row->flags, .window = row->window,
-      .start = row->start, .name = at, .name_len = r->name_len,
+      .start = row->start + ((const GstSeqBatchBlock *) row->block)->cut, .name = at,
+      .name_len = r->name_len,
     };
     if (shares_name (job, i)) {
       records[i].name = records[i - 1].name;

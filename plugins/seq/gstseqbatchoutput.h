@@ -14,11 +14,12 @@ GST_DEBUG_CATEGORY_EXTERN (gst_seq_batch_debug);
 
 /* How seqbatch turns planned batches into buffers: tensors and their shapes, caps, memory, meta. */
 
-/* A block of records that rows of waiting batches point into. */
+/* A block of records that rows of waiting batches point into; or a copy of what one row needs. */
 typedef struct
 {
   SeqBatchSource source;        /* what SeqBatchRow.block points to */
-  GstBuffer *buffer;
+  GstBuffer *buffer;            /* NULL of a copy */
+  guint32 cut;                  /* residues of the record before those of a copy */
   GstMemory *memory;
   GstMapInfo map;
   guint pending;                /* rows that are not in a finished batch, and 1 while it is read */
@@ -27,6 +28,11 @@ typedef struct
 /* NULL, with `error` set, if the buffer is no valid block. Takes the buffer in any case. */
 GstSeqBatchBlock *gst_seq_batch_block_new (GstBuffer * buffer, GError ** error);
 void gst_seq_batch_block_release (GstSeqBatchBlock * block);
+
+/* `row` needs its record's residues up to `end`. Where that is little of a large block, it gets a copy
+ * for its block instead, so that rows which wait for others don't keep gigabytes from being freed.
+ * Nothing holds the copy yet. */
+void gst_seq_batch_row_cut_loose (SeqBatchRow * row, guint32 end);
 
 /* Type and shape of the tensors. Fixed rows and slots make every batch of the stream alike. */
 typedef struct

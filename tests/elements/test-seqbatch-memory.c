@@ -524,6 +524,116 @@ test_no_memory_for_names (void)
   harness_free (h);
 }
 
+/* ---- blocks that rows wait in ---- */
+
+#define LONG_RESIDUES ((gsize) 20 << 20)
+
+/* "MKT", then a record of 20 MiB that begins with WY and ends in HI */
+static GstBuffer *
+large_block (guint64 first)
+{
+  g_autofree gchar *residues = g_strnfill (LONG_RESIDUES, 'A');
+  const gchar *sequences[] = { "MKT", residues };
+
+  memcpy (residues, "WY", 2);
+  memcpy (residues + LONG_RESIDUES - 2, "HI", 2);
+  return block_of (first, sequences, 2);
+}
+
+static void
+count_freed (gpointer data, GstMiniObject * object)
+{
+  ++*(guint *) data;
+}
+
+static void
+push_large_blocks (GstHarness * h, guint n, guint * n_freed)
+{
+  for (guint i = 0; i < n; i++) {
+    GstBuffer *block = large_block (2 * i);
+
+    gst_mini_object_weak_ref (GST_MINI_OBJECT_CAST (block), count_freed, n_freed);
+    g_assert_cmpint (gst_harness_push (h, block), ==, GST_FLOW_OK);
+  }
+}
+
+/* Rows that need little of a large block don't keep it, and are what they would be with it. */
+static void
+check_large_blocks (const gchar * properties, const gchar * ids, guint32 start)
+{
+  g_autofree gchar *all = g_strconcat ("max-length=5 batch-size=100 ", properties, NULL);
+  GstHarness *h = harness_new (all);
+  g_autoptr (GPtrArray) batches = NULL;
+  const GstSeqBatchMeta *meta;
+  guint n_freed = 0;
+
+  push_large_blocks (h, 3, &n_freed);
+  g_assert_cmpuint (n_freed, ==, 3);
+  push_eos (h);
+  batches = pull_batches (h, 0);
+  g_assert_cmpuint (batches->len, ==, 1);
+  assert_tensor (batches->pdata[0], 0, "input_ids", ids);
+  meta = gst_buffer_get_seq_batch_meta (batches->pdata[0]);
+  g_assert_cmpuint (meta->n_records, ==, 6);
+  for (guint i = 0; i < 6; i++) {
+    g_autofree gchar *expected = g_strdup_printf ("r%u", i);
+    g_autofree gchar *name = gst_seq_batch_dup_name (batches->pdata[0], i);
+
+    g_assert_cmpuint (meta->records[i].id, ==, i);
+    g_assert_cmpstr (name, ==, expected);
+    g_assert_cmpuint (meta->records[i].start, ==, i % 2 == 0 ? 0 : start);
+    g_assert_cmpuint (meta->records[i].flags, ==,
+        i % 2 == 0 ? 0 : GST_SEQ_BATCH_RECORD_TRUNCATED);
+  }
+  harness_free (h);
+}
+
+static void
+test_large_blocks (void)
+{
+  check_large_blocks ("", "0 20 15 11 2 0 22 19 5 2 0 20 15 11 2 0 22 19 5 2 "
+      "0 20 15 11 2 0 22 19 5 2", 0);
+  check_large_blocks ("truncate=left", "0 20 15 11 2 0 5 21 12 2 0 20 15 11 2 0 5 21 12 2 "
+      "0 20 15 11 2 0 5 21 12 2", LONG_RESIDUES - 3);
+  check_large_blocks ("layout=packed window=0", "0 20 15 11 2 0 22 19 5 2 0 20 15 11 2 "
+      "0 22 19 5 2 0 20 15 11 2 0 22 19 5 2", 0);
+}
+
+/* What is left out of it counts where an error says which residue is wrong. */
+static void
+test_error_in_large_block (void)
+{
+  GstHarness *h = harness_new ("max-length=5 truncate=left unknown=error");
+  g_autofree gchar *residues = g_strnfill (LONG_RESIDUES, 'A');
+  g_autofree gchar *says = g_strdup_printf ("record 1 'r1': residue %" G_GSIZE_FORMAT " ('*')",
+      LONG_RESIDUES - 2);
+  const gchar *sequences[] = { "MKT", residues };
+
+  residues[LONG_RESIDUES - 2] = '*';
+  g_assert_cmpint (gst_harness_push (h, block_of (0, sequences, 2)), ==, GST_FLOW_OK);
+  push_eos (h);
+  assert_one_error (h->element, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, says);
+  harness_free (h);
+}
+
+/* A flush lets go of what waits. */
+static void
+test_flush_large_blocks (void)
+{
+  GstHarness *h = harness_new ("max-length=5 batch-size=100");
+  g_autoptr (GPtrArray) batches = NULL;
+  guint n_freed = 0;
+
+  push_large_blocks (h, 2, &n_freed);
+  g_assert_true (gst_harness_push_event (h, gst_event_new_flush_start ()));
+  g_assert_true (gst_harness_push_event (h, gst_event_new_flush_stop (TRUE)));
+  g_assert_cmpuint (n_freed, ==, 2);
+  push_eos (h);
+  batches = pull_batches (h, 0);
+  g_assert_cmpuint (batches->len, ==, 0);
+  harness_free (h);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -539,5 +649,8 @@ main (int argc, char **argv)
   g_test_add_func ("/seqbatch/pool-blocked", test_pool_blocked);
   g_test_add_func ("/seqbatch/pool-again", test_pool_again);
   g_test_add_func ("/seqbatch/no-memory-for-names", test_no_memory_for_names);
+  g_test_add_func ("/seqbatch/large-blocks", test_large_blocks);
+  g_test_add_func ("/seqbatch/error-in-large-block", test_error_in_large_block);
+  g_test_add_func ("/seqbatch/flush-large-blocks", test_flush_large_blocks);
   return g_test_run ();
 }
