@@ -20,12 +20,13 @@ struct _SeqBatchPlan
   guint head;
   guint scanned;                /* in order: rows from head on that are in the open batch */
   guint32 longest;              /* of the open batch */
-  guint64 tokens, squares;
+  guint64 tokens, squares, names;
 
   /* packed with a window */
   guint64 first_age;
   guint64 next_age;             /* of the row that comes into the window next */
   GArray *candidates;           /* the window */
+  guint64 window_names;         /* bytes of names in it */
   GArray *picked;               /* rows of the batch given out last */
 };
 
@@ -65,7 +66,7 @@ restart_scan (SeqBatchPlan * self)
 {
   self->scanned = 0;
   self->longest = 0;
-  self->tokens = self->squares = 0;
+  self->tokens = self->squares = self->names = 0;
 }
 
 void
@@ -152,11 +153,17 @@ add_square (guint64 squares, guint32 tokens)
   return squares > G_MAXUINT64 - square ? G_MAXUINT64 : squares + square;
 }
 
+static gboolean
+are_many_names (const SeqBatchPlan * self, guint64 names)
+{
+  return self->limits.max_names > 0 && names >= self->limits.max_names;
+}
+
 /* Whether another row of one token could come into the open batch, which has n rows. */
 static gboolean
 has_room (const SeqBatchPlan * self, guint64 n)
 {
-  return fits (&self->limits, n + 1, MAX (self->longest, 1), self->tokens + 1,
+  return !are_many_names (self, self->names) && fits (&self->limits, n + 1, MAX (self->longest, 1), self->tokens + 1,
       add_square (self->squares, 1));
 }
 
@@ -196,7 +203,8 @@ next_in_order (SeqBatchPlan * self, SeqPlannedBatch * batch)
     self->longest = longest;
     self->tokens += row->tokens;
     self->squares = squares;
-    if (self->scanned == limits->max_rows) {
+    self->names += row->name_len;
+    if (self->scanned == limits->max_rows || are_many_names (self, self->names)) {
       give_rows (self, self->scanned, batch, FALSE);
       return TRUE;
     }
@@ -245,6 +253,8 @@ pick (SeqBatchPlan * self, guint index)
   self->longest = MAX (self->longest, row->tokens);
   self->tokens += row->tokens;
   self->squares = add_square (self->squares, row->tokens);
+  self->names += row->name_len;
+  self->window_names -= row->name_len;
   row->flags = TAKEN;
   g_array_remove_index (self->candidates, index);
 }
@@ -273,15 +283,23 @@ find_best_fit (SeqBatchPlan * self)
   return find_candidate (self, tokens, 0);
 }
 
+static gboolean
+window_is_full (const SeqBatchPlan * self)
+{
+  return self->candidates->len == self->limits.window
+      || are_many_names (self, self->window_names);
+}
+
 /* Fills the window with rows in order of arrival; no more than the window are ever looked at, so
  * that it doesn't matter how many rows are added between two calls. */
 static void
 fill_window (SeqBatchPlan * self)
 {
-  while (self->candidates->len < self->limits.window &&
-      self->next_age - self->first_age < self->rows->len) {
-    Candidate c = { row_of_age (self, self->next_age)->tokens, self->next_age };
+  while (!window_is_full (self) && self->next_age - self->first_age < self->rows->len) {
+    const SeqBatchRow *row = row_of_age (self, self->next_age);
+    Candidate c = { row->tokens, self->next_age };
 
+    self->window_names += row->name_len;
     g_array_insert_val (self->candidates, find_candidate (self, c.tokens, c.age), c);
     self->next_age++;
   }
@@ -295,7 +313,7 @@ next_best_fit (SeqBatchPlan * self, SeqPlannedBatch * batch)
   gint index;
 
   fill_window (self);
-  full = self->candidates->len == self->limits.window;
+  full = window_is_full (self);
   if (self->candidates->len == 0 || (!full && !self->finished))
     return FALSE;
 
@@ -306,7 +324,7 @@ next_best_fit (SeqBatchPlan * self, SeqPlannedBatch * batch)
   index = find_candidate (self, oldest->tokens, self->first_age + self->head);
   do
     pick (self, index);
-  while ((index = find_best_fit (self)) >= 0);
+  while (!are_many_names (self, self->names) && (index = find_best_fit (self)) >= 0);
 
   *batch = (SeqPlannedBatch) {
     .rows = (const SeqBatchRow *) self->picked->data, .n_rows = self->picked->len,
@@ -368,6 +386,7 @@ seq_batch_plan_clear (SeqBatchPlan * self, void (*func) (const SeqBatchRow *, gp
   g_array_set_size (self->candidates, 0);
   self->head = 0;
   self->first_age = self->next_age = 0;
+  self->window_names = 0;
   self->finished = FALSE;
   restart_scan (self);
 }

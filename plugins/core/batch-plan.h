@@ -36,6 +36,7 @@ typedef struct
   guint32 start;                /* first residue of the row */
   guint32 tokens;               /* of the row, specials counted */
   guint32 flags;                /* the caller's, any but all bits set */
+  guint32 name_len;             /* bytes of its name */
 } SeqBatchRow;
 
 typedef struct
@@ -46,6 +47,8 @@ typedef struct
   SeqBatchCost cost;
   guint64 max_slots;            /* padded rows x L, packed tokens, whatever `cost`, and no more rows
                                  * than this; 0 = no limit */
+  gsize max_names;              /* bytes of names with which a batch is full, and a window as well: what
+                                 * waits is bounded whatever names there are; 0 = no limit */
   guint pad_to_multiple;        /* of L; 1 or more */
   guint32 pad_to;               /* L at least, 0 = what is needed */
   guint window;                 /* packed: rows looked at, up to SEQ_BATCH_MAX_WINDOW */

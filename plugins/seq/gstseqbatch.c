@@ -9,7 +9,9 @@
  * tokenizer tokens are vectors of float32; lengths and limits count them, not their values.
  *
  * The batches follow from the records and the properties alone: not from the number of workers,
- * nor from how the records came in blocks.
+ * nor from how the records came in blocks. 64 MiB of names end a batch, so that a file of nothing but
+ * names can't fill the memory; and rows that wait keep no block of over 16 MiB of which they need
+ * less than half.
  *
  * But where device memory is short, downstream may send a custom upstream event `batch-budget` with
  * `max-tokens` (guint64, slots of a batch: padded rows x length, packed tokens) and `max-records`
@@ -436,7 +438,9 @@ add_windows (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize 
 {
   const GstSeqRecord *record = &block->source.records[index];
   const guint8 *residues = block->source.data + record->seq;
-  SeqBatchRow row = {.block = block,.record = index,.flags = GST_SEQ_BATCH_RECORD_WINDOW };
+  SeqBatchRow row = {.block = block,.record = index,.flags = GST_SEQ_BATCH_RECORD_WINDOW,
+    .name_len = record->name_len
+  };
   GstFlowReturn ret = GST_FLOW_OK;
 
   for (gsize at = 0; ret == GST_FLOW_OK; at += self->stride) {
@@ -473,7 +477,7 @@ add_truncated (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsiz
   const GstSeqRecord *record = &block->source.records[index];
   const guint8 *residues = block->source.data + record->seq;
   SeqBatchRow row = {.block = block,.record = index,.tokens = self->max_length,
-    .flags = GST_SEQ_BATCH_RECORD_TRUNCATED
+    .flags = GST_SEQ_BATCH_RECORD_TRUNCATED,.name_len = record->name_len
   };
   gsize start = 0, end = record->seq_len;
 
@@ -529,7 +533,9 @@ add_record (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index)
   const GstSeqRecord *record = &block->source.records[index];
   gsize body = seq_tokenizer_count (self->tokenizer, block->source.data + record->seq,
       record->seq_len);
-  SeqBatchRow row = {.block = block,.record = index,.tokens = body + self->specials };
+  SeqBatchRow row = {.block = block,.record = index,.tokens = body + self->specials,
+    .name_len = record->name_len
+  };
 
   if (body == SEQ_TOKENIZER_NO_MEMORY) {
     post_no_memory (self, &row);

@@ -7,6 +7,10 @@
 #define DEFAULT_BATCH_SIZE 32
 #define DEFAULT_WINDOW 500
 
+/* bytes of names that end a batch: no model needs so many, and without an end a file could have
+ * them fill the memory */
+#define MAX_NAMES ((gsize) 64 << 20)
+
 static GType
 register_enum (gsize * type, const gchar * name, const GEnumValue * values)
 {
@@ -406,7 +410,7 @@ gst_seq_batch_settings_get_limits (const GstSeqBatchSettings * settings, SeqBatc
     .packed = settings->layout == GST_SEQ_LAYOUT_PACKED,
     .max_rows = settings->batch_size, .max_cost = settings->max_tokens, .cost = settings->cost,
     .pad_to_multiple = settings->pad_to_multiple, .pad_to = settings->pad_to,
-    .window = settings->window,
+    .window = settings->window,.max_names = MAX_NAMES,
   };
   /* cu_seqlens has 32 bits, so a packed batch has a limit of its own where none is set */
   if (limits->packed && limits->max_cost == 0) {

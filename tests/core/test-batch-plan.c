@@ -86,6 +86,22 @@ ref_fits_with (const SeqBatchLimits * l, const guint32 * lengths, GArray * rows,
   return ok;
 }
 
+static guint32
+name_len (guint32 row)
+{
+  return row * 37 % 11;
+}
+
+static gboolean
+ref_has_many_names (const SeqBatchLimits * l, GArray * rows)
+{
+  gsize names = 0;
+
+  for (guint i = 0; i < rows->len; i++)
+    names += name_len (g_array_index (rows, guint32, i));
+  return l->max_names > 0 && names >= l->max_names;
+}
+
 /* lengths[n] is 1: the shortest row that may still come */
 static GArray *
 ref_in_order (const SeqBatchLimits * l, const guint32 * lengths, guint32 n)
@@ -97,8 +113,9 @@ ref_in_order (const SeqBatchLimits * l, const guint32 * lengths, guint32 n)
 
     do
       g_array_append_val (b->rows, i);
-    while (++i < n && ref_fits_with (l, lengths, b->rows, i));
-    b->partial = i == n && ref_fits_with (l, lengths, b->rows, n);
+    while (++i < n && !ref_has_many_names (l, b->rows) && ref_fits_with (l, lengths, b->rows, i));
+    b->partial = i == n && !ref_has_many_names (l, b->rows)
+        && ref_fits_with (l, lengths, b->rows, n);
   }
   return run;
 }
@@ -115,17 +132,17 @@ ref_best_fit (const SeqBatchLimits * l, const guint32 * lengths, guint32 n)
     gint best = 0;
     Batch *b;
 
-    for (; window->len < l->window && next < n; next++)
+    for (; window->len < l->window && !ref_has_many_names (l, window) && next < n; next++)
       g_array_append_val (window, next);
     if (window->len == 0)
       return run;
-    all_seen = window->len < l->window;
+    all_seen = window->len < l->window && !ref_has_many_names (l, window);
     b = run_open (run);
     while (best >= 0) {
       g_array_append_val (b->rows, g_array_index (window, guint32, best));
       g_array_remove_index (window, best);      /* keeps the order of arrival */
       best = -1;
-      for (guint i = 0; i < window->len; i++) {
+      for (guint i = 0; i < window->len && !ref_has_many_names (l, b->rows); i++) {
         guint32 row = g_array_index (window, guint32, i);
 
         if (ref_fits_with (l, lengths, b->rows, row) && (best < 0 ||
@@ -133,7 +150,8 @@ ref_best_fit (const SeqBatchLimits * l, const guint32 * lengths, guint32 n)
           best = i;
       }
     }
-    b->partial = all_seen && window->len == 0 && ref_fits_with (l, lengths, b->rows, n);
+    b->partial = all_seen && window->len == 0 && !ref_has_many_names (l, b->rows)
+        && ref_fits_with (l, lengths, b->rows, n);
   }
 }
 
@@ -171,7 +189,7 @@ static void
 add_rows (SeqBatchPlan * plan, const guint32 * lengths, guint32 from, guint32 to)
 {
   for (guint32 i = from; i < to; i++) {
-    SeqBatchRow row = {.block = plan,.record = i,.tokens = lengths[i] };
+    SeqBatchRow row = {.block = plan,.record = i,.tokens = lengths[i],.name_len = name_len (i) };
 
     seq_batch_plan_add (plan, &row);
   }
@@ -285,6 +303,11 @@ test_limits (void)
           {3, 3, 3, 3, 5, 2, 99}, "3 2 1*"},
     {{.pad_to_multiple = 1,.packed = TRUE,.max_slots = 10}, {9, 1, 6, 5, 99}, "2 1 1*"},
     {{.pad_to_multiple = 1,.max_slots = 4}, {5, 5, 2, 2, 99}, "1 1 2"},
+    /* names of 0, 4, 8, 1, 5, 9 bytes: at the limit, over it, and the last row */
+    {{.pad_to_multiple = 1,.max_names = 12}, {5, 5, 5, 5, 5, 5, 99}, "3 3"},
+    {{.pad_to_multiple = 1,.max_names = 11}, {5, 5, 5, 5, 5, 99}, "3 2*"},
+    {{.pad_to_multiple = 1,.max_names = 1}, {5, 5, 5, 99}, "2 1"},
+    {{.pad_to_multiple = 1,.max_rows = 2,.max_names = 9}, {5, 5, 5, 5, 5, 99}, "2 2 1*"},
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
@@ -401,6 +424,7 @@ random_limits (GRand * rand, gboolean packed)
     .max_slots = g_rand_boolean (rand) ? 0 : g_rand_int_range (rand, 1, 400),
     .pad_to_multiple = g_rand_boolean (rand) ? 1 : g_rand_int_range (rand, 1, 17),
     .pad_to = g_rand_boolean (rand) ? 0 : g_rand_int_range (rand, 0, 40),
+    .max_names = g_rand_boolean (rand) ? 0 : g_rand_int_range (rand, 1, 60),
   };
 }
 

@@ -524,6 +524,29 @@ test_no_memory_for_names (void)
   harness_free (h);
 }
 
+/* 64 MiB of names end a batch, whatever it could still take, so they are not kept without end. */
+static void
+test_many_names (void)
+{
+  const gsize length = (gsize) 33 << 20;
+  g_autofree gchar *name = g_strnfill (length, 'n');
+  GstHarness *h = harness_new ("batch-size=100");
+  g_autoptr (GPtrArray) batches = NULL;
+
+  for (guint64 id = 0; id < 5; id++) {
+    g_autoptr (GstSeqBlockBuilder) builder = gst_seq_block_builder_new (id);
+
+    g_assert_true (gst_seq_block_builder_add (builder, name, length, "ACD", 3, NULL));
+    g_assert_cmpint (gst_harness_push (h, gst_seq_block_builder_finish (builder)), ==, GST_FLOW_OK);
+    /* at once, not when the next one comes */
+    g_assert_cmpuint (gst_harness_buffers_in_queue (h), ==, (id + 1) / 2);
+  }
+  push_eos (h);
+  batches = pull_batches (h, 0);
+  assert_sizes (batches, "2 2 1");
+  harness_free (h);
+}
+
 /* ---- blocks that rows wait in ---- */
 
 #define LONG_RESIDUES ((gsize) 20 << 20)
@@ -649,6 +672,7 @@ main (int argc, char **argv)
   g_test_add_func ("/seqbatch/pool-blocked", test_pool_blocked);
   g_test_add_func ("/seqbatch/pool-again", test_pool_again);
   g_test_add_func ("/seqbatch/no-memory-for-names", test_no_memory_for_names);
+  g_test_add_func ("/seqbatch/many-names", test_many_names);
   g_test_add_func ("/seqbatch/large-blocks", test_large_blocks);
   g_test_add_func ("/seqbatch/error-in-large-block", test_error_in_large_block);
   g_test_add_func ("/seqbatch/flush-large-blocks", test_flush_large_blocks);

@@ -30,6 +30,7 @@ take_case (FuzzInput * in, Case * c)
   limits->pad_to_multiple = 1 + fuzz_take_byte (in);
   limits->pad_to = fuzz_take_u16 (in);
   limits->window = fuzz_choose (in, 20);
+  limits->max_names = fuzz_take_byte (in);
   scale = fuzz_choose (in, 26);
   for (c->n_rows = 0; in->size > 0 && c->n_rows < MAX_ROWS; c->n_rows++)
     c->tokens[c->n_rows] = (guint32) fuzz_take_byte (in) << scale;
@@ -67,7 +68,7 @@ check_batch (const Case * c, const SeqPlannedBatch * batch, guint8 * seen)
   gboolean in_order = !c->limits.packed || c->limits.window == 0;
   const guint8 *oldest_seen = memchr (seen, 0, c->n_rows);
   guint oldest = oldest_seen != NULL ? oldest_seen - seen : c->n_rows;
-  guint64 tokens = 0;
+  guint64 tokens = 0, names = 0;
   guint32 longest = 0;
 
   g_assert_cmpuint (batch->n_rows, >, 0);
@@ -80,6 +81,8 @@ check_batch (const Case * c, const SeqPlannedBatch * batch, guint8 * seen)
     g_assert_cmpuint (batch->rows[i].flags, ==, row % 5);
     g_assert_cmpuint (seen[row], ==, 0);
     seen[row] = 1;
+    g_assert_true (c->limits.max_names == 0 || names < c->limits.max_names);
+    names += batch->rows[i].name_len;
     if (in_order)
       g_assert_cmpuint (row, ==, oldest + i);
     tokens += c->tokens[row];
@@ -105,7 +108,9 @@ run_plan (const Case * c, guint every)
   SeqPlannedBatch batch;
 
   for (guint i = 0; i <= c->n_rows; i++) {
-    SeqBatchRow row = { .record = i, .tokens = i < c->n_rows ? c->tokens[i] : 0, .flags = i % 5 };
+    SeqBatchRow row = { .record = i, .tokens = i < c->n_rows ? c->tokens[i] : 0, .flags = i % 5,
+      .name_len = i % 7
+    };
 
     if (i < c->n_rows)
       seq_batch_plan_add (plan, &row);
