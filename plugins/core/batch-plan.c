@@ -163,8 +163,8 @@ are_many_names (const SeqBatchPlan * self, guint64 names)
 static gboolean
 has_room (const SeqBatchPlan * self, guint64 n)
 {
-  return !are_many_names (self, self->names) && fits (&self->limits, n + 1, MAX (self->longest, 1), self->tokens + 1,
-      add_square (self->squares, 1));
+  return !are_many_names (self, self->names) && fits (&self->limits, n + 1,
+      MAX (self->longest, 1), self->tokens + 1, add_square (self->squares, 1));
 }
 
 /* ---- in order ---- */

@@ -11,14 +11,16 @@
 /* bytes of memory kept for the next batches: some queues full of usual ones */
 #define MAX_FREE_MEMORY ((gsize) 64 << 20)
 
-/* blocks of more bytes are not kept for a row that needs less than half of them: four usual ones */
-#define LARGE_BLOCK ((gsize) 16 << 20)
+/* bytes of the records of a block, on average, from which on a row that needs less than half of that
+ * does not keep the block: a copy costs little beside what it took to read them */
+#define LARGE_RECORDS ((gsize) 64 << 10)
 
 /* ---- blocks ---- */
 
 GstSeqBatchBlock *
 gst_seq_batch_block_new (GstBuffer * buffer, GError ** error)
 {
+  GstSeqRecordsMeta *meta;
   GstSeqBatchBlock *block;
 
   if (!gst_seq_block_validate (buffer, error)) {
@@ -39,7 +41,9 @@ gst_seq_batch_block_new (GstBuffer * buffer, GError ** error)
     }
   }
   block->source.data = block->memory ? block->map.data : (const guint8 *) "";
-  block->source.records = gst_buffer_get_seq_records_meta (buffer)->records;
+  meta = gst_buffer_get_seq_records_meta (buffer);
+  block->source.records = meta->records;
+  block->record_size = block->map.size / MAX (meta->n_records, 1);
   return block;
 }
 
@@ -70,7 +74,7 @@ gst_seq_batch_row_cut_loose (SeqBatchRow * row, guint32 end)
   gsize length = end - row->start, needed = record->name_len + length;
   Copy *copy;
 
-  if (block->map.size <= LARGE_BLOCK || needed > block->map.size / 2)
+  if (block->record_size < LARGE_RECORDS || needed > block->record_size / 2)
     return;
   copy = g_try_malloc (sizeof (Copy) + needed);
   if (!copy)

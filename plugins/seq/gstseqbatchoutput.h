@@ -19,6 +19,7 @@ typedef struct
 {
   SeqBatchSource source;        /* what SeqBatchRow.block points to */
   GstBuffer *buffer;            /* NULL of a copy */
+  gsize record_size;            /* bytes of a record on average */
   guint32 cut;                  /* residues of the record before those of a copy */
   GstMemory *memory;
   GstMapInfo map;
@@ -29,9 +30,9 @@ typedef struct
 GstSeqBatchBlock *gst_seq_batch_block_new (GstBuffer * buffer, GError ** error);
 void gst_seq_batch_block_release (GstSeqBatchBlock * block);
 
-/* `row` needs its record's residues up to `end`. Where that is little of a large block, it gets a copy
- * for its block instead, so that rows which wait for others don't keep gigabytes from being freed.
- * Nothing holds the copy yet. */
+/* `row` needs its record's residues up to `end`. Where that is little beside what records of the block
+ * take on average, and they are large, it gets a copy for its block instead, so that rows which wait for
+ * others don't keep gigabytes from being freed. Nothing holds the copy yet. */
 void gst_seq_batch_row_cut_loose (SeqBatchRow * row, guint32 end);
 
 /* Type and shape of the tensors. Fixed rows and slots make every batch of the stream alike. */

@@ -611,6 +611,30 @@ check_large_blocks (const gchar * properties, const gchar * ids, guint32 start)
   harness_free (h);
 }
 
+/* Usual records are read where they are. */
+static void
+test_usual_blocks (void)
+{
+  g_autofree gchar *residues = g_strnfill (200000, 'A');
+  const gchar *const blocks[][2] = { { "MKT", "A" }, { residues, residues } };
+  GstHarness *h = harness_new ("batch-size=100");
+  g_autoptr (GPtrArray) batches = NULL;
+  guint n_freed = 0;
+
+  for (guint i = 0; i < 2; i++) {
+    GstBuffer *block = block_of (2 * i, blocks[i], 2);
+
+    gst_mini_object_weak_ref (GST_MINI_OBJECT_CAST (block), count_freed, &n_freed);
+    g_assert_cmpint (gst_harness_push (h, block), ==, GST_FLOW_OK);
+  }
+  g_assert_cmpuint (n_freed, ==, 0);
+  push_eos (h);
+  g_assert_cmpuint (n_freed, ==, 2);
+  batches = pull_batches (h, 0);
+  assert_sizes (batches, "4");
+  harness_free (h);
+}
+
 static void
 test_large_blocks (void)
 {
@@ -673,6 +697,7 @@ main (int argc, char **argv)
   g_test_add_func ("/seqbatch/pool-again", test_pool_again);
   g_test_add_func ("/seqbatch/no-memory-for-names", test_no_memory_for_names);
   g_test_add_func ("/seqbatch/many-names", test_many_names);
+  g_test_add_func ("/seqbatch/usual-blocks", test_usual_blocks);
   g_test_add_func ("/seqbatch/large-blocks", test_large_blocks);
   g_test_add_func ("/seqbatch/error-in-large-block", test_error_in_large_block);
   g_test_add_func ("/seqbatch/flush-large-blocks", test_flush_large_blocks);
