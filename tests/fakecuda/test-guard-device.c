@@ -741,17 +741,27 @@ drop (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   return GST_FLOW_OK;
 }
 
+/* Of this thread alone, so that what else the machine does is not counted */
+static gdouble
+microseconds (void)
+{
+  struct timespec t;
+
+  g_assert_cmpint (clock_gettime (CLOCK_THREAD_CPUTIME_ID, &t), ==, 0);
+  return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
+}
+
 static gdouble
 microseconds_per_batch (Rig * rig, guint n)
 {
   GstBuffer *buffer = gst_buffer_new ();
-  gint64 start = g_get_monotonic_time ();
+  gdouble start = microseconds ();
   guint i;
 
   for (i = 0; i < n; i++)
     gst_pad_push (rig->h->srcpad, gst_buffer_ref (buffer));
   gst_buffer_unref (buffer);
-  return (g_get_monotonic_time () - start) / (gdouble) n;
+  return (microseconds () - start) / n;
 }
 
 /* What a batch costs that is passed on without a message; the best of some rounds */
@@ -775,7 +785,8 @@ test_cost (void)
       best = MIN (best, microseconds_per_batch (&rig, 2000));
     g_test_message ("%s: %.2f us a batch", properties[i], best);
 #if !defined (__SANITIZE_ADDRESS__) && !defined (__SANITIZE_THREAD__)
-    g_assert_cmpfloat (best, <=, 5);
+    if (g_getenv ("GST_TRACERS") == NULL)       /* they look at every buffer */
+      g_assert_cmpfloat (best, <=, 5);
 #endif
     rig_clear (&rig);
     end ();
