@@ -4,6 +4,7 @@
 
 #include <gst/check/gstharness.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* cudamemguard on the driver: pools, free memory, captures, lost contexts */
