@@ -10,8 +10,9 @@
  *
  * The batches follow from the records and the properties alone: not from the number of workers,
  * nor from how the records came in blocks. 64 MiB of names end a batch, so that a file of nothing but
- * names can't fill the memory; and rows that wait keep no block of large records (64 KiB) of which they
- * need little.
+ * names can't fill the memory (of windows each counts its record's); and rows that wait keep no block of
+ * large records (64 KiB on average) of which they need little, but for windows, and records whose end is
+ * cut off by a tokenizer of more than single letters.
  *
  * But where device memory is short, downstream may send a custom upstream event `batch-budget` with
  * `max-tokens` (guint64, slots of a batch: padded rows x length, packed tokens) and `max-records`
