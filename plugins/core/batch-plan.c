@@ -373,6 +373,20 @@ seq_batch_plan_next (SeqBatchPlan * self, SeqPlannedBatch * batch)
 }
 
 void
+seq_batch_plan_foreach_last (SeqBatchPlan * self, guint n, void (*func) (SeqBatchRow *, gpointer),
+    gpointer data)
+{
+  for (guint i = self->rows->len; n > 0 && i > self->head; i--) {
+    SeqBatchRow *row = &g_array_index (self->rows, SeqBatchRow, i - 1);
+
+    if (row->flags != TAKEN) {
+      func (row, data);
+      n--;
+    }
+  }
+}
+
+void
 seq_batch_plan_clear (SeqBatchPlan * self, void (*func) (const SeqBatchRow *, gpointer),
     gpointer data)
 {

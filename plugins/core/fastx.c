@@ -122,7 +122,8 @@ no_header (SeqFastx * self, guint8 byte, GError ** error)
   static const gchar *const expected[] = { "FASTA or FASTQ", "FASTA", "FASTQ" };
   const gchar *hint = "";
 
-  if (is_lenient (self) && byte != '>' && byte != '@' && !(seq_fastx_at (self) == 0 && byte >= 0xfe))
+  if (is_lenient (self) && byte != '>' && byte != '@'
+      && !(seq_fastx_at (self) == 0 && byte >= 0xfe))
     return ignore_line (self, STATE_JUNK);
   if (byte == '>' || byte == '@')
     hint = byte == '>' ? " (opens a FASTA record)" : " (opens a FASTQ record)";
@@ -173,8 +174,10 @@ enter_line (SeqFastx * self, guint8 byte, GError ** error)
   switch (byte) {
     case '>':
       if (fastq)
-        return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error, "a FASTA header within a FASTQ record");
-      return seq_fastx_complete_record (self, error) && (self->done || enter_header (self, byte, error));
+        return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
+            "a FASTA header within a FASTQ record");
+      return seq_fastx_complete_record (self, error)
+          && (self->done || enter_header (self, byte, error));
     case '@':
       if (fastq)
         return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error,
@@ -200,7 +203,8 @@ enter_line (SeqFastx * self, guint8 byte, GError ** error)
     case '#':
       if (is_lenient (self))
         return ignore_line (self, STATE_COMMENT);
-      return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error, "a line that starts with '%c'", byte);
+      return seq_fastx_fail (self, SEQ_FASTX_ERROR_SYNTAX, error, "a line that starts with '%c'",
+          byte);
     default:
       self->state = STATE_LINE;
       return TRUE;
@@ -283,8 +287,8 @@ fail_too_many_qualities (SeqFastx * self, GError ** error)
 {
   gchar *name = seq_fastx_dup_name (self);
 
-  seq_fastx_fail (self, SEQ_FASTX_ERROR_QUALITY, error, "more qualities than residues (%u) in record '%s'",
-      self->record.seq_len, name);
+  seq_fastx_fail (self, SEQ_FASTX_ERROR_QUALITY, error,
+      "more qualities than residues (%u) in record '%s'", self->record.seq_len, name);
   g_free (name);
   return FALSE;
 }
@@ -303,8 +307,8 @@ take_special_residue (SeqFastx * self, guint8 byte, gboolean blank, GError ** er
   if (blank && is_strict (self) && self->format == SEQ_FORMAT_FASTQ)
     return fail_blank (self, error);
   if (!blank && !is_lenient (self))
-    return seq_fastx_fail (self, SEQ_FASTX_ERROR_BYTE, error, "control byte 0x%02x in a sequence%s", byte,
-        byte == 0 ? " (UTF-16 text?)" : "");
+    return seq_fastx_fail (self, SEQ_FASTX_ERROR_BYTE, error,
+        "control byte 0x%02x in a sequence%s", byte, byte == 0 ? " (UTF-16 text?)" : "");
   self->stats.ignored += !blank;
   self->state = STATE_LINE;
   return TRUE;

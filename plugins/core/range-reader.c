@@ -221,7 +221,8 @@ parse_range (Range * range)
   SeqFastx *parser = seq_fastx_new (&self->config, self->pool);
   SeqReadAhead *ahead = NULL;
 
-  range->failed = !parse_records (range, parser, &ahead) || !take_blocks (range, parser, seq_fastx_flush);
+  range->failed = !parse_records (range, parser, &ahead)
+      || !take_blocks (range, parser, seq_fastx_flush);
   if (!range->failed)
     take_counts (range, parser);
   else

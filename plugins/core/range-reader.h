@@ -22,8 +22,8 @@ G_BEGIN_DECLS
  *
  * Memory: a range in hand takes its 4 MiB and 16 MiB at most of tables and started pages, and there are
  * 2 * (n_threads + 1) of them. Of all that begin in them only the last record can be longer than what is
- * in hand of the file; while one of them is parsed that is longer than a range, a thread more reads ahead for
- * it, 768 KiB. */
+ * in hand of the file; for each that is parsed and longer than a range a thread more reads ahead,
+ * 768 KiB. */
 
 typedef struct _SeqRangeReader SeqRangeReader;
 

@@ -85,6 +85,25 @@ seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 *resid
   return sink.failed ? SEQ_TOKENIZER_NO_MEMORY : sink.position;
 }
 
+gsize
+seq_tokenizer_get_span (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
+    gsize max_body)
+{
+  switch (tokenizer->units) {
+    case SEQ_UNITS_LETTERS:
+    case SEQ_UNITS_SPLIT:
+      return seq_tokenizer_token_position (tokenizer, residues, n, max_body);
+    case SEQ_UNITS_OVERLAPPING:
+      /* the last one reaches over k residues, or over more where some are left out */
+      if (tokenizer->fixed_rate && max_body < fixed_count (tokenizer, n))
+        return max_body + tokenizer->k - 1;
+      break;
+    case SEQ_UNITS_MODEL:
+      break;
+  }
+  return n;
+}
+
 /* Tokens whose ids are bytes. */
 static void
 widen (const SeqTokenizer *tokenizer, SeqDtype dtype, void *out, const guint8 *ids, gsize n)

@@ -147,6 +147,11 @@ gsize seq_tokenizer_count (const SeqTokenizer *tokenizer, const guint8 *residues
 gsize seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
     gsize first);
 
+/* How many of the `n` residues there have to be for the first `max_body` body tokens, and what is counted
+ * with them, to come out as from all: `n` where what follows may matter. Never NO_MEMORY. */
+gsize seq_tokenizer_get_span (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
+    gsize max_body);
+
 /* Writes prefix, body tokens `first` to `first` + `max_body` - 1 (as far as there are any; G_MAXSIZE
  * = all) and suffix to `out` as `dtype`, which the ids have to fit, or as vectors, whatever `dtype`
  * is. `out` has room for them and is aligned to the size of a value.

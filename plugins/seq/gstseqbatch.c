@@ -9,10 +9,9 @@
  * tokenizer tokens are vectors of float32; lengths and limits count them, not their values.
  *
  * The batches follow from the records and the properties alone: not from the number of workers,
- * nor from how the records came in blocks. 64 MiB of names end a batch, so that a file of nothing but
- * names can't fill the memory (of windows each counts its record's); and rows that wait keep no block of
- * large records (64 KiB on average) of which they need little, but for windows, and records whose end is
- * cut off by a tokenizer of more than single letters.
+ * nor from how the records came in blocks. 64 MiB of names, of windows each with its record's, end a
+ * batch, so that a file of nothing but names can't fill the memory; and rows that wait for others
+ * keep no more than 64 KiB of their blocks each, or twice what they need.
  *
  * But where device memory is short, downstream may send a custom upstream event `batch-budget` with
  * `max-tokens` (guint64, slots of a batch: padded rows x length, packed tokens) and `max-records`
@@ -186,7 +185,7 @@ post_unknown (GstSeqBatch * self, const SeqBatchRow * row, gsize position)
 {
   const SeqBatchSource *source = row->block;
   const GstSeqRecord *record = &source->records[row->record];
-  gsize residue = position + ((const GstSeqBatchBlock *) row->block)->cut;
+  gsize residue = position - row->start + gst_seq_batch_row_start (row);
   guint8 letter = source->data[record->seq + position];
   g_autofree gchar *name = dup_name (source, record);
   g_autofree gchar *shown = g_ascii_isprint (letter) ? g_strdup_printf ("'%c'", letter) :
@@ -207,7 +206,8 @@ post_no_memory (GstSeqBatch * self, const SeqBatchRow * row)
   g_autofree gchar *name = dup_name (source, record);
 
   GST_ELEMENT_ERROR_WITH_DETAILS (self, RESOURCE, NO_SPACE_LEFT, ("record %" G_GUINT64_FORMAT
-          " '%s': no memory to tokenize its %u residues", record->id, name, record->seq_len),
+          " '%s': no memory to tokenize its %u residues", record->id, name,
+          record->seq_len - row->start + gst_seq_batch_row_start (row)),
       ("the tokenizer's merges make it read whole words at once"),
       ("record", G_TYPE_UINT64, record->id, NULL));
   self->failed = TRUE;
@@ -463,37 +463,25 @@ add_windows (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize 
   return ret;
 }
 
-/* A row that stands for its record, of which it needs the residues up to `end` */
-static GstFlowReturn
-add_whole_row (GstSeqBatch * self, SeqBatchRow * row, guint32 end)
-{
-  gst_seq_batch_row_cut_loose (row, end);
-  return add_row (self, row);
-}
-
 /* Its first max_body tokens, or its last ones. */
 static GstFlowReturn
 add_truncated (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize body)
 {
   const GstSeqRecord *record = &block->source.records[index];
-  const guint8 *residues = block->source.data + record->seq;
   SeqBatchRow row = {.block = block,.record = index,.tokens = self->max_length,
     .flags = GST_SEQ_BATCH_RECORD_TRUNCATED,.name_len = record->name_len
   };
-  gsize start = 0, end = record->seq_len;
+  gsize start = 0;
 
   if (self->truncate_left)
-    start = seq_tokenizer_token_position (self->tokenizer, residues, record->seq_len,
-        body - self->max_body);
-  else if (seq_tokenizer_is_narrow (self->tokenizer))   /* others may look at what follows */
-    end = seq_tokenizer_token_position (self->tokenizer, residues, record->seq_len,
-        self->max_body);
+    start = seq_tokenizer_token_position (self->tokenizer, block->source.data + record->seq,
+        record->seq_len, body - self->max_body);
   if (start == SEQ_TOKENIZER_NO_MEMORY) {
     post_no_memory (self, &row);
     return GST_FLOW_ERROR;
   }
   row.start = start;
-  return add_whole_row (self, &row, end);
+  return add_row (self, &row);
 }
 
 static GstFlowReturn
@@ -544,7 +532,7 @@ add_record (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index)
   }
   if (body > self->max_body)
     return add_overlong (self, block, index, body);
-  return add_whole_row (self, &row, record->seq_len);
+  return add_row (self, &row);
 }
 
 static GstFlowReturn
@@ -557,6 +545,8 @@ add_block (GstSeqBatch * self, GstSeqBatchBlock * block)
     ret = add_record (self, block, i);
   if (ret == GST_FLOW_OK)
     ret = push_batches (self);
+  if (ret == GST_FLOW_OK)
+    gst_seq_batch_block_let_go (block, self->plan, self->tokenizer, self->max_body);
   gst_seq_batch_block_release (block);
   return ret;
 }

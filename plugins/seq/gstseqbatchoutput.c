@@ -11,16 +11,15 @@
 /* bytes of memory kept for the next batches: some queues full of usual ones */
 #define MAX_FREE_MEMORY ((gsize) 64 << 20)
 
-/* bytes of the records of a block, on average, from which on a row that needs less than half of that
- * does not keep the block: a copy costs little beside what it took to read them */
-#define LARGE_RECORDS ((gsize) 64 << 10)
+/* bytes that a block may have for each row that waits in it, whatever the row needs: where there are
+ * more, a copy costs little beside what it took to read them */
+#define KEPT_PER_ROW ((gsize) 64 << 10)
 
 /* ---- blocks ---- */
 
 GstSeqBatchBlock *
 gst_seq_batch_block_new (GstBuffer * buffer, GError ** error)
 {
-  GstSeqRecordsMeta *meta;
   GstSeqBatchBlock *block;
 
   if (!gst_seq_block_validate (buffer, error)) {
@@ -41,9 +40,7 @@ gst_seq_batch_block_new (GstBuffer * buffer, GError ** error)
     }
   }
   block->source.data = block->memory ? block->map.data : (const guint8 *) "";
-  meta = gst_buffer_get_seq_records_meta (buffer);
-  block->source.records = meta->records;
-  block->record_size = block->map.size / MAX (meta->n_records, 1);
+  block->source.records = gst_buffer_get_seq_records_meta (buffer)->records;
   return block;
 }
 
@@ -58,35 +55,97 @@ gst_seq_batch_block_release (GstSeqBatchBlock * block)
   g_free (block);
 }
 
-/* What one row needs of a block, in a block of its own */
+/* The rows that wait in a block, and where they go */
 typedef struct
 {
-  GstSeqBatchBlock block;
-  GstSeqRecord record;
-  guint8 bytes[];               /* name, residues */
-} Copy;
+  const SeqTokenizer *tokenizer;
+  guint32 max_body;
+  gsize needed;                 /* bytes */
+
+  GstSeqBatchBlock *copy;
+  GstSeqRecord *records;
+  guint32 *cuts;
+  guint8 *bytes;
+  guint n;                      /* copied */
+  gsize fill;
+} Move;
+
+static const GstSeqRecord *
+row_record (const SeqBatchRow * row)
+{
+  return &((const SeqBatchSource *) row->block)->records[row->record];
+}
+
+static gsize
+row_span (const Move * move, const SeqBatchRow * row)
+{
+  const SeqBatchSource *source = row->block;
+  const GstSeqRecord *record = row_record (row);
+
+  return seq_tokenizer_get_span (move->tokenizer, source->data + record->seq + row->start,
+      record->seq_len - row->start, move->max_body);
+}
+
+static void
+add_needed (SeqBatchRow * row, gpointer data)
+{
+  Move *move = data;
+
+  move->needed += row_record (row)->name_len + row_span (move, row);
+}
+
+static void
+append_bytes (Move * move, const guint8 * bytes, gsize n)
+{
+  if (n > 0)
+    memcpy (move->bytes + move->fill, bytes, n);
+  move->fill += n;
+}
+
+static void
+move_row (SeqBatchRow * row, gpointer data)
+{
+  Move *move = data;
+  GstSeqBatchBlock *block = row->block;
+  const GstSeqRecord *record = row_record (row);
+  gsize span = row_span (move, row);
+  GstSeqRecord moved = { .id = record->id, .name = move->fill, .name_len = record->name_len,
+    .seq = move->fill + record->name_len, .seq_len = span, .qual = GST_SEQ_NO_QUALITY
+  };
+
+  append_bytes (move, block->source.data + record->name, record->name_len);
+  append_bytes (move, block->source.data + record->seq + row->start, span);
+  move->records[move->n] = moved;
+  move->cuts[move->n] = row->start;
+  row->block = move->copy;
+  row->record = move->n++;
+  row->start = 0;
+  move->copy->pending++;
+  block->pending--;
+}
 
 void
-gst_seq_batch_row_cut_loose (SeqBatchRow * row, guint32 end)
+gst_seq_batch_block_let_go (GstSeqBatchBlock * block, SeqBatchPlan * plan,
+    const SeqTokenizer * tokenizer, guint32 max_body)
 {
-  const GstSeqBatchBlock *block = row->block;
-  const GstSeqRecord *record = &block->source.records[row->record];
-  gsize length = end - row->start, needed = record->name_len + length;
-  Copy *copy;
+  Move move = { .tokenizer = tokenizer, .max_body = max_body };
+  guint n = block->pending - 1;
 
-  if (block->record_size < LARGE_RECORDS || needed > block->record_size / 2)
+  if (n == 0 || block->map.size / n < KEPT_PER_ROW)
     return;
-  copy = g_try_malloc (sizeof (Copy) + needed);
-  if (!copy)
+  seq_batch_plan_foreach_last (plan, n, add_needed, &move);
+  if (move.needed > MIN (block->map.size / 2, G_MAXUINT32))
     return;
-  memcpy (copy->bytes, block->source.data + record->name, record->name_len);
-  memcpy (copy->bytes + record->name_len, block->source.data + record->seq + row->start, length);
-  copy->record = (GstSeqRecord) { .id = record->id, .name_len = record->name_len,
-    .seq = record->name_len, .seq_len = length, .qual = GST_SEQ_NO_QUALITY
-  };
-  copy->block = (GstSeqBatchBlock) { .source = { copy->bytes, &copy->record },.cut = row->start };
-  row->block = copy;
-  row->record = row->start = 0;
+  move.copy = g_try_malloc0 (sizeof (GstSeqBatchBlock) + n * (sizeof (GstSeqRecord) +
+          sizeof (guint32)) + move.needed);
+  if (!move.copy)               /* it goes on without */
+    return;
+  move.records = (GstSeqRecord *) (move.copy + 1);
+  move.cuts = (guint32 *) (move.records + n);
+  move.bytes = (guint8 *) (move.cuts + n);
+  move.copy->source = (SeqBatchSource) { move.bytes, move.records };
+  move.copy->cuts = move.cuts;
+  seq_batch_plan_foreach_last (plan, n, move_row, &move);
 }
 
 /* ---- shapes ---- */
@@ -468,12 +527,6 @@ gst_seq_batch_job_new (const GstSeqBatchShape * shape, const SeqTokenizer * toke
   return job;
 }
 
-static const GstSeqRecord *
-row_record (const SeqBatchRow * row)
-{
-  return &((const SeqBatchSource *) row->block)->records[row->record];
-}
-
 /* Windows of one record stand one behind the other and share its name. */
 static gboolean
 shares_name (const GstSeqBatchJob * job, guint i)
@@ -502,8 +555,7 @@ make_table (GstSeqBatchJob * job)
 
     records[i] = (GstSeqBatchRecord) {
       .id = r->id, .tokens = row->tokens, .flags = row->flags, .window = row->window,
-      .start = row->start + ((const GstSeqBatchBlock *) row->block)->cut, .name = at,
-      .name_len = r->name_len,
+      .start = gst_seq_batch_row_start (row), .name = at, .name_len = r->name_len,
     };
     if (shares_name (job, i)) {
       records[i].name = records[i - 1].name;

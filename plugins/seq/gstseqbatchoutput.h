@@ -14,15 +14,15 @@ GST_DEBUG_CATEGORY_EXTERN (gst_seq_batch_debug);
 
 /* How seqbatch turns planned batches into buffers: tensors and their shapes, caps, memory, meta. */
 
-/* A block of records that rows of waiting batches point into; or a copy of what one row needs. */
+/* A block of records that rows of waiting batches point into; or a copy of what they need of one. */
 typedef struct
 {
   SeqBatchSource source;        /* what SeqBatchRow.block points to */
   GstBuffer *buffer;            /* NULL of a copy */
-  gsize record_size;            /* bytes of a record on average */
-  guint32 cut;                  /* residues of the record before those of a copy */
   GstMemory *memory;
   GstMapInfo map;
+  const guint32 *cuts;          /* of a copy, which has a record for each row: the residues of the
+                                 * row's record before it */
   guint pending;                /* rows that are not in a finished batch, and 1 while it is read */
 } GstSeqBatchBlock;
 
@@ -30,10 +30,20 @@ typedef struct
 GstSeqBatchBlock *gst_seq_batch_block_new (GstBuffer * buffer, GError ** error);
 void gst_seq_batch_block_release (GstSeqBatchBlock * block);
 
-/* `row` needs its record's residues up to `end`. Where that is little beside what records of the block
- * take on average, and they are large, it gets a copy for its block instead, so that rows which wait for
- * others don't keep gigabytes from being freed. Nothing holds the copy yet. */
-void gst_seq_batch_row_cut_loose (SeqBatchRow * row, guint32 end);
+/* When all rows of the block are in the plan, and those of batches gone: what is left of them gets a copy
+ * of what it needs where that is little, so that rows which wait for others keep no more than twice
+ * their own bytes, or 64 KiB each. max_body: tokens of a row at most. */
+void gst_seq_batch_block_let_go (GstSeqBatchBlock * block, SeqBatchPlan * plan,
+    const SeqTokenizer * tokenizer, guint32 max_body);
+
+/* Residues of the row's record before it */
+static inline guint32
+gst_seq_batch_row_start (const SeqBatchRow * row)
+{
+  const GstSeqBatchBlock *block = row->block;
+
+  return row->start + (block->cuts ? block->cuts[row->record] : 0);
+}
 
 /* Type and shape of the tensors. Fixed rows and slots make every batch of the stream alike. */
 typedef struct

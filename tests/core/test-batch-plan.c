@@ -599,7 +599,8 @@ test_clear (void)
 
   for (guint round = 0; round < 200; round++) {
     SeqBatchLimits limits = {.packed = round % 2,.window = round % 4 == 3 ? 7 : 0,
-      .max_rows = g_rand_int_range (rand, 1, 6),.max_cost = 30,.pad_to_multiple = 1
+      .max_rows = g_rand_int_range (rand, 1, 6),.max_cost = 30,.pad_to_multiple = 1,
+      .max_names = round % 3 ? 0 : 40
     };
     g_autofree guint32 *lengths = random_lengths (rand, 4000, 12);
     guint n = round % 20 == 0 ? 4000 : g_rand_int_range (rand, 0, 60);
@@ -626,13 +627,48 @@ test_clear (void)
     g_assert_false (seq_batch_plan_next (plan, &batch));
 
     /* as good as new */
-    add_rows (plan, lengths, 0, 3);
+    add_rows (plan, lengths, 0, 60);
     seq_batch_plan_finish (plan);
-    g_assert_true (seq_batch_plan_next (plan, &batch));
-    g_assert_cmpuint (batch.rows[0].record, ==, 0);
-    seq_batch_plan_clear (plan, NULL, NULL);
+    {
+      g_autoptr (GArray) again = run_new (), fresh = run_plan (&limits, lengths, 60, 61, NULL);
+
+      take_batches (plan, &limits, lengths, again);
+      assert_same (again, fresh);
+    }
     seq_batch_plan_free (plan);
   }
+}
+
+static void
+note_row (SeqBatchRow * row, gpointer data)
+{
+  guint32 record = row->record;
+
+  g_array_append_val ((GArray *) data, record);
+  row->start = 7;
+}
+
+/* The rows that were added last, without those that are in a batch, and what is changed stays. */
+static void
+test_foreach_last (void)
+{
+  const SeqBatchLimits limits = {.packed = TRUE,.pad_to_multiple = 1,.max_cost = 10,.window = 4 };
+  const guint32 lengths[] = { 5, 6, 4, 5, 5, 5 }, expected[] = { 5, 4, 2 };
+  SeqBatchPlan *plan = seq_batch_plan_new (&limits);
+  g_autoptr (GArray) seen = g_array_new (FALSE, FALSE, sizeof (guint32));
+  SeqPlannedBatch batch;
+
+  seq_batch_plan_foreach_last (plan, 3, note_row, seen);
+  g_assert_cmpuint (seen->len, ==, 0);
+  add_rows (plan, lengths, 0, 6);
+  g_assert_true (seq_batch_plan_next (plan, &batch));   /* rows 0 and 3 */
+  seq_batch_plan_foreach_last (plan, 3, note_row, seen);
+  g_assert_cmpmem (seen->data, seen->len * 4, expected, sizeof expected);
+  seq_batch_plan_finish (plan);
+  while (seq_batch_plan_next (plan, &batch))
+    for (guint i = 0; i < batch.n_rows; i++)
+      g_assert_cmpuint (batch.rows[i].start, ==, batch.rows[i].record == 1 ? 0 : 7);
+  seq_batch_plan_free (plan);
 }
 
 /* ---- many rows ---- */
@@ -715,6 +751,7 @@ main (int argc, char **argv)
   g_test_add_func ("/batch-plan/set-limits", test_set_limits);
   g_test_add_func ("/batch-plan/set-limits-best-fit", test_set_limits_best_fit);
   g_test_add_func ("/batch-plan/clear", test_clear);
+  g_test_add_func ("/batch-plan/foreach-last", test_foreach_last);
   g_test_add_func ("/batch-plan/million", test_million);
   return g_test_run ();
 }

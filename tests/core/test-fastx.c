@@ -384,20 +384,18 @@ parse_in_steps (const GString * text, SeqStrictness strictness, gsize step)
   return joined;
 }
 
-/* A record that is whole is taken at once, of one that comes byte by byte each byte is looked at: what
- * comes of it is the same, whatever byte stands where, is one too many, or missing. */
+/* `text` with every `step`-th byte replaced, something put in front of it, or left out */
 static void
-test_whole_records (void)
+check_changes (const gchar * text, gsize step)
 {
-  static const gchar text[] = "@r1 d\nACGT\n+\nII@I\n@r2\nAC\n+\n@+\n@r\nG\n+\nF\n";
   static const gchar bytes[] = "\n\r \t\001\177\200+@>;A*";
 
-  for (gsize at = 0; at < sizeof text - 1; at++)
+  for (gsize at = 0; at < strlen (text); at += step)
     for (gsize b = 0; b < sizeof bytes; b++)    /* the zero byte, too */
       for (guint change = 0; change < 3; change++) {
-        GString *changed = g_string_new_len (text, sizeof text - 1);
+        GString *changed = g_string_new (text);
 
-        if (change != 1)        /* replaced, put in front, or left out */
+        if (change != 1)
           g_string_erase (changed, at, 1);
         if (change != 2)
           g_string_insert_c (changed, at, bytes[b]);
@@ -409,6 +407,20 @@ test_whole_records (void)
         }
         g_string_free (changed, TRUE);
       }
+}
+
+/* A record that is whole is taken at once, of one that comes byte by byte each byte is looked at: what
+ * comes of it is the same, whatever byte stands where, is one too many, or missing. */
+static void
+test_whole_records (void)
+{
+  g_autofree gchar *name = g_strnfill (70, 'n'), *residues = g_strnfill (150, 'A');
+  g_autofree gchar *qualities = g_strnfill (150, 'I');
+  g_autofree gchar *longer = g_strdup_printf ("@%s\n%s\n+\n%s\n@r\nAC\n+\nII\n", name, residues,
+      qualities);
+
+  check_changes ("@r1 d\nACGT\n+\nII@I\n@r2\nAC\n+\n@+\n@r\nG\n+\nF\n", 1);
+  check_changes (longer, 9);
 }
 
 static gchar *
