@@ -2,15 +2,16 @@
 /* What runs the decoders of gzip and zstd: chunks, and the thread that goes ahead. */
 #include "inflate-fixtures.h"
 
-/* Output and error are the same whatever the pieces and whoever inflates. */
+/* Output and error are the same whatever the pieces and whoever inflates: one of `inflaters`, this
+ * thread and one that goes ahead. */
 static void
-check_same_outcome (const guint8 * stream, gsize size)
+check_same_outcome (const guint8 * stream, gsize size, guint inflaters)
 {
   static const gsize pieces[] = { 1 << 20, 1, 7 };
   GByteArray *expected = NULL;
   gchar *message = NULL;
 
-  for (guint threads = 0; threads < 2; threads++) {
+  for (guint threads = 0; threads < inflaters; threads++) {
     SeqInflate *inflate = new_inflate (threads);
 
     for (guint i = 0; i < G_N_ELEMENTS (pieces); i++) {
@@ -44,10 +45,11 @@ test_same_outcome (void)
 
     for (gsize at = 0; at < f->stream->len; at++) {
       if (at % 8 == 0)
-        check_same_outcome (f->stream->data, at);
+        check_same_outcome (f->stream->data, at, 2);
       f->stream->data[at] ^= 1u << at % 8;
       g_test_message ("%s, byte %zu", f->name, at);
-      check_same_outcome (f->stream->data, f->stream->len);
+      /* to start a thread, and wait for it, takes most of the time */
+      check_same_outcome (f->stream->data, f->stream->len, at % 4 == 0 ? 2 : 1);
       f->stream->data[at] ^= 1u << at % 8;
     }
   }

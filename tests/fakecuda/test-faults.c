@@ -176,8 +176,9 @@ is_called (const gchar * trace, const gchar * function)
 }
 
 /* The costly ones of tests that ask the same of the driver as another does: for the slow suite only */
-#define LEFT_OUT "-s", "/cudamemguard/oom/limit-event", "-s", "/cudamemguard/oom/limit-signal", \
-    "-s", "/cudamemguard/oom/limit-one-hot", "-s", "/cudamemguard/oom/random"
+#define LEFT_OUT "-s", "/cudamemguard/oom/limit-flow", "-s", "/cudamemguard/oom/limit-event", \
+    "-s", "/cudamemguard/oom/limit-signal", "-s", "/cudamemguard/oom/limit-one-hot", \
+    "-s", "/cudamemguard/oom/random"
 
 /* The tests that an element passes without a driver, it passes on one that fails. Their paths come
  * from the environment, with commas between. */

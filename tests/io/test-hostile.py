@@ -21,8 +21,8 @@ MIB = 1 << 20
 RECORD = 16 * MIB                   # max-record-bytes
 TOO_LONG = f"longer than max-record-bytes, {RECORD}"
 # what a bomb inflates to, and how many there are of what is small
-INFLATED = 64 * MIB if SANITIZED else 512 * MIB
-SMALL_THINGS = 1 << 20 if SANITIZED else 16 << 20
+INFLATED = 64 * MIB if SANITIZED else 256 * MIB
+SMALL_THINGS = 1 << 20 if SANITIZED else 8 << 20
 directory = None
 
 
@@ -123,7 +123,8 @@ def test_empty_records():
 def test_empty_records_in_ranges():
     """Of a file that several threads read; few enough of them in a range, and too many"""
     path = os.path.join(directory, "tiny.fa")
-    for record, size in ((b">\n", 64 * MIB), (b">1234567890123\nA\n", 128 * MIB)):
+    part = 4 if SANITIZED else 1
+    for record, size in ((b">\n", 64 * MIB // part), (b">1234567890123\nA\n", 128 * MIB // part)):
         with open(path, "wb") as file:
             file.writelines(repeat(record, size // len(record)))
         for workers in (0, 1, 8):
