@@ -8,6 +8,10 @@ import tempfile
 import time
 
 
+# bytes; less is given anew in no time, and has been used a moment ago
+WORTH_WARMING = 100 * 1000 * 1000
+
+
 class Failed(Exception):
     """A contestant that can't be run, and why."""
 
@@ -66,20 +70,23 @@ def run_once(contestant):
     return Result(wall, usage.ru_maxrss * 1024, facts)
 
 
-def contest(contestants, rounds):
-    """One run of each to warm up, then `rounds` of all, every other one in the opposite order.
+def contest(contestants, rounds, warm_memory):
+    """One run of each to warm up, then `rounds` of all, every other one in the opposite order, and
+    before each the program `warm_memory` with what the largest of them takes.
     Returns {name: [Result of each round]}, without those that failed: `failure` says why."""
-    results = {}
+    results, largest = {}, 0
     for contestant in contestants:
         if contestant.failure is None:
             try:
-                run_once(contestant)
+                largest = max(largest, run_once(contestant).rss)
                 results[contestant.name] = [None] * rounds
             except Failed as failed:
                 contestant.failure = str(failed)
     for number in range(rounds):
         for contestant in contestants if number % 2 == 0 else reversed(contestants):
             if contestant.failure is None:
+                if largest >= WORTH_WARMING:
+                    subprocess.run([warm_memory, str(largest)], check=True)
                 try:
                     results[contestant.name][number] = run_once(contestant)
                 except Failed as failed:

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 
-from contest import Failed, contest
+from contest import Failed
 from data import Data
 from machine import machine
 from table import Reach, Row, spread
@@ -49,7 +49,7 @@ def measure(bench, n):
     files = {"plain": text, "gzip": bench.data.gzip(text)}
     contestants = [bench.pipeline((work, kind), line.format(path))
                    for work, line in WORKS.items() for kind, path in files.items()]
-    results = contest(contestants, ROUNDS)
+    results = bench.contest(contestants, ROUNDS)
     for contestant in contestants:
         if contestant.failure:
             raise Failed(f"{contestant.name}: {contestant.failure}")
