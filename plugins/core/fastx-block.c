@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fastx-private.h"
 
-#include <string.h>
+#include "bytecopy.h"
 
 /* a block is full by records, too, or a file of empty records would grow its table for ever */
 #define MAX_BLOCK_RECORDS 65536
@@ -96,7 +96,7 @@ block_turn_over (SeqFastx * self)
       seq_block_unref (fresh);
       return FALSE;
     }
-    memcpy (fresh->data, old->data + self->start, size);
+    seq_copy_bytes (fresh->data, old->data + self->start, size);
     fresh->size = size;
     old->size = self->start;
     self->record.name -= self->start;

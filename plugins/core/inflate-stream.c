@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "inflate-private.h"
 
-#include <string.h>
-
+#include "bytecopy.h"
 #include "wakeup.h"
 
 /* Several of each, so that neither side has to wait for the other to wake up; and no more, so that
@@ -236,7 +235,7 @@ take_input (SeqInflateStream * self, SeqInflateInput * in)
     self->filling = TRUE;
     n = MIN (in->size, self->chunk_size - chunk->in.size);
     if (n > 0) {
-      memcpy (chunk->bytes + chunk->in.size, in->data, n);
+      seq_copy_bytes (chunk->bytes + chunk->in.size, in->data, n);
       chunk->in.size += n;
       seq_inflate_input_skip (in, n);
     }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bytecopy.h"
 #include "read-ahead.h"
 #include "workers.h"
 
@@ -35,7 +36,7 @@ typedef struct
 {
   SeqJob job;
   SeqRangeReader *reader;
-  guint8 *buffer;               /* of LOOK bytes */
+  guint8 *buffer;               /* of LOOK bytes, and thus of PIECE and a page */
   guint64 begin, end;           /* of the range */
   guint64 start;                /* of its first record; `end` where none begins */
   guint64 stop;                 /* behind its last record */
@@ -159,13 +160,16 @@ static const guint8 *
 next_piece (Range * range, guint64 at, SeqReadAhead ** ahead, gssize * n)
 {
   SeqRangeReader *self = range->reader;
+  guint8 *piece;
 
   if (*ahead == NULL && at >= range->end && at - range->end >= self->range_size)
     *ahead = seq_read_ahead_new (self->fd, at, AHEAD);
   if (*ahead != NULL)
     return seq_read_ahead_next (*ahead, n);
-  *n = seq_read_at (self->fd, range->buffer, PIECE, at);
-  return range->buffer;
+  /* as far behind the start of a page as in the file */
+  piece = range->buffer + at % SEQ_PAGE;
+  *n = seq_read_at (self->fd, piece, PIECE, at);
+  return piece;
 }
 
 /* Parses from the start to the first record behind the range, or to the end of the file. */
@@ -289,7 +293,7 @@ seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id, g
   self->ranges = g_new0 (Range, self->n_ranges);
   for (guint i = 0; i < self->n_ranges; i++) {
     self->ranges[i].reader = self;
-    self->ranges[i].buffer = g_try_malloc (LOOK);
+    self->ranges[i].buffer = seq_read_buffer_new (LOOK);
     g_queue_init (&self->ranges[i].blocks);
     has_room = has_room && self->ranges[i].buffer != NULL;
   }
@@ -307,7 +311,7 @@ seq_range_reader_free (SeqRangeReader * self)
   seq_workers_free (self->workers);
   for (guint i = 0; i < self->n_ranges; i++) {
     drop_blocks (&self->ranges[i]);
-    g_free (self->ranges[i].buffer);
+    free (self->ranges[i].buffer);
   }
   g_free (self->ranges);
   seq_block_pool_unref (self->pool);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "bytecopy.h"
 #include "workers.h"
 
 /* one that the caller has, one that is being read, and one between them */
@@ -64,9 +65,13 @@ ask_for_next (SeqReadAhead * self, Piece * piece)
 SeqReadAhead *
 seq_read_ahead_new (int fd, guint64 offset, gsize size)
 {
+  /* bytes stand as far behind the start of a page as in the file, if a piece is whole pages */
+  const gsize shift = offset % SEQ_PAGE;
   SeqReadAhead *self;
-  guint8 *bytes = g_try_malloc_n (N_PIECES, size);
+  guint8 *bytes = NULL;
 
+  if (size <= (G_MAXSIZE - shift) / N_PIECES)
+    bytes = seq_read_buffer_new (N_PIECES * size + shift);
   if (bytes == NULL)
     return NULL;
   self = g_new0 (SeqReadAhead, 1);
@@ -76,7 +81,7 @@ seq_read_ahead_new (int fd, guint64 offset, gsize size)
   self->bytes = bytes;
   self->workers = seq_workers_new (1, read_func, self);
   for (guint i = 0; i < N_PIECES; i++) {
-    self->pieces[i].bytes = bytes + i * size;
+    self->pieces[i].bytes = bytes + shift + i * size;
     if (i < N_PIECES - 1)
       ask_for_next (self, &self->pieces[i]);
   }
@@ -90,7 +95,7 @@ seq_read_ahead_free (SeqReadAhead * self)
   for (guint i = 0; i < N_PIECES - 1; i++)
     seq_workers_wait (self->workers, &self->pieces[(self->next + i) % N_PIECES].job);
   seq_workers_free (self->workers);
-  g_free (self->bytes);
+  free (self->bytes);
   g_free (self);
 }
 

@@ -16,6 +16,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "bytecopy.h"
 #include "gstseqparser.h"
 #include "input-list.h"
 #include "input.h"
@@ -283,13 +284,13 @@ gst_seq_src_start (GstBaseSrc * src)
   }
   look_at_files (self);
   self->next_file = 0;
-  self->buffer = g_try_malloc (READ_SIZE);
+  self->buffer = seq_read_buffer_new (READ_SIZE);
   if (!self->buffer)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("no memory to read %u bytes at a time",
             (guint) READ_SIZE), (NULL));
   if (!self->buffer || !make_reader (self)) {
     g_clear_pointer (&self->files, g_ptr_array_unref);
-    g_clear_pointer (&self->buffer, g_free);
+    g_clear_pointer (&self->buffer, free);
     return FALSE;
   }
   return rewind_input (self);
@@ -306,7 +307,7 @@ gst_seq_src_stop (GstBaseSrc * src)
   GST_OBJECT_UNLOCK (self);
   g_clear_error (&self->error);
   g_clear_pointer (&self->files, g_ptr_array_unref);
-  g_clear_pointer (&self->buffer, g_free);
+  g_clear_pointer (&self->buffer, free);
   gst_clear_caps (&self->caps);
   return TRUE;
 }

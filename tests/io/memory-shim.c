@@ -29,10 +29,12 @@
 extern void *__libc_malloc (size_t size);
 extern void *__libc_calloc (size_t n, size_t size);
 extern void *__libc_realloc (void *old, size_t size);
+extern void *__libc_memalign (size_t alignment, size_t size);
 
 EXPORT void *malloc (size_t size);
 EXPORT void *calloc (size_t n, size_t size);
 EXPORT void *realloc (void *old, size_t size);
+EXPORT int posix_memalign (void **result, size_t alignment, size_t size);
 EXPORT void *mmap (void *at, size_t size, int protection, int flags, int fd, off_t offset);
 EXPORT void *mremap (void *old, size_t old_size, size_t size, int flags, ...);
 
@@ -112,6 +114,17 @@ void *
 realloc (void *old, size_t size)
 {
   return has_to_fail (size) ? NULL : __libc_realloc (old, size);
+}
+
+int
+posix_memalign (void **result, size_t alignment, size_t size)
+{
+  void *memory = has_to_fail (size) ? NULL : __libc_memalign (alignment, size);
+
+  if (memory == NULL)
+    return ENOMEM;
+  *result = memory;
+  return 0;
 }
 
 void *
