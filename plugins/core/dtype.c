@@ -4,8 +4,9 @@
 #include <string.h>
 
 /* Values in one round of a copying loop: a constant count is what lets the compiler use vectors at
- * any level of optimisation. */
+ * any level of optimisation. What is left, which may be a whole row, goes in short rounds. */
 #define ROUND 32
+#define SHORT_ROUND 4
 
 #define FILL(type) G_STMT_START { \
   type *to = out; \
@@ -17,6 +18,9 @@
   type *restrict to = out; \
   for (; n >= ROUND; n -= ROUND, ids += ROUND, to += ROUND) \
     for (i = 0; i < ROUND; i++) \
+      to[i] = (type) ids[i]; \
+  for (; n >= SHORT_ROUND; n -= SHORT_ROUND, ids += SHORT_ROUND, to += SHORT_ROUND) \
+    for (i = 0; i < SHORT_ROUND; i++) \
       to[i] = (type) ids[i]; \
   for (i = 0; i < n; i++) \
     to[i] = (type) ids[i]; \
@@ -44,8 +48,16 @@ seq_dtype_fill (SeqDtype dtype, void *out, gsize n, gint64 value)
   }
 }
 
-void
-seq_dtype_convert (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize n)
+#if defined (__x86_64__) && defined (__GNUC__)
+#define HAVE_AVX2_TARGET 1
+#define ALWAYS_INLINE inline __attribute__ ((always_inline))
+#else
+#define HAVE_AVX2_TARGET 0
+#define ALWAYS_INLINE inline
+#endif
+
+static ALWAYS_INLINE void
+convert (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize n)
 {
   gsize i;
 
@@ -64,14 +76,6 @@ seq_dtype_convert (SeqDtype dtype, void *restrict out, const guint32 *restrict i
       break;
   }
 }
-
-#if defined (__x86_64__) && defined (__GNUC__)
-#define HAVE_AVX2_TARGET 1
-#define ALWAYS_INLINE inline __attribute__ ((always_inline))
-#else
-#define HAVE_AVX2_TARGET 0
-#define ALWAYS_INLINE inline
-#endif
 
 static ALWAYS_INLINE void
 widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
@@ -100,12 +104,31 @@ widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
 /* The same loops in wider registers: for int64, what torch wants, stores are the limit. */
 __attribute__ ((target ("avx2")))
 static void
+convert_avx2 (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize n)
+{
+  convert (dtype, out, ids, n);
+}
+
+__attribute__ ((target ("avx2")))
+static void
 widen_avx2 (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
 {
   widen (dtype, out, ids, n);
 }
 
 #endif
+
+void
+seq_dtype_convert (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize n)
+{
+#if HAVE_AVX2_TARGET
+  if (__builtin_cpu_supports ("avx2")) {
+    convert_avx2 (dtype, out, ids, n);
+    return;
+  }
+#endif
+  convert (dtype, out, ids, n);
+}
 
 void
 seq_dtype_widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)

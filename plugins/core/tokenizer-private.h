@@ -51,6 +51,7 @@ struct _SeqTokenizer
   gboolean fixed_rate;
   gboolean drops;               /* some letter is dropped */
   gboolean all_known;           /* every byte has an id */
+  gboolean plain_rest;          /* SEQ_UNITS_SPLIT: no unknown unit comes of what is left of known letters */
   gboolean narrow;              /* letters whose ids fit the table below */
   guint8 kmer_codes[256];       /* as `codes`, but none for letters that are dropped or break */
   guint8 bytes[256];            /* id of each letter, `marker` = unknown */

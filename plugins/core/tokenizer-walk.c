@@ -123,7 +123,7 @@ walk_chunk (SeqSink *sink, const Chunk *chunk, gsize end)
 typedef struct
 {
   gsize begin, end;             /* residues */
-  guint8 codes[SEQ_SINK_BLOCK + SEQ_TOKENIZER_MAX_K + 1];
+  guint8 codes[SEQ_SINK_BLOCK + SEQ_KMERS_SLACK];
 } Codes;
 
 /* How many residues from i on, as far as is looked up at a time, are letters of k-mers: neither
@@ -148,26 +148,6 @@ count_kmer_letters (Codes *self, const SeqSink *sink, gsize i, gsize n)
   return other != NULL ? (gsize) (other - codes) : self->end - i;
 }
 
-/* Eight letters, a byte each, as 16 bits; the first one is the highest. */
-static inline guint32
-pack_letters (const guint8 *codes)
-{
-  guint64 x;
-
-  memcpy (&x, codes, sizeof x);
-  x = GUINT64_FROM_BE (x) & G_GUINT64_CONSTANT (0x0303030303030303);
-  x = (x | x >> 6) & G_GUINT64_CONSTANT (0x000f000f000f000f);
-  x = (x | x >> 12) & G_GUINT64_CONSTANT (0x000000ff000000ff);
-  return (x | x >> 24) & 0xffff;
-}
-
-static inline guint32
-pack_kmer (const guint8 *codes, guint k)
-{
-  return k <= 8 ? pack_letters (codes) >> (16 - 2 * k)
-      : (pack_letters (codes) << 16 | pack_letters (codes + 8)) >> (32 - 2 * k);
-}
-
 /* The k-mers that lie side by side in the first `n` letters from residue i on, all of which have
  * codes. Returns: whether to go on. */
 static gboolean
@@ -175,7 +155,8 @@ walk_kmers (SeqSink *sink, const Codes *codes, gsize i, gsize n)
 {
   const guint k = sink->tokenizer->k;
   const guint8 *letters = codes->codes + (i - codes->begin);
-  gsize n_kmers = n / k, before = MIN (n_kmers, MAX (sink->first, sink->index) - sink->index), take;
+  gsize n_kmers = n / k, before = MIN (n_kmers, MAX (sink->first, sink->index) - sink->index);
+  gsize take, some;
 
   sink->index += before;
   take = MIN (n_kmers - before, sink->end - sink->index);
@@ -184,8 +165,10 @@ walk_kmers (SeqSink *sink, const Codes *codes, gsize i, gsize n)
   sink->index += take;
   sink->in_run = FALSE;
   letters += before * k;
-  for (gsize m = 0; sink->out != NULL && m < take; m++, letters += k) {
-    sink->ids[sink->n_ids++] = sink->tokenizer->first_kmer + pack_kmer (letters, k);
+  for (gsize m = 0; sink->out != NULL && m < take; m += some, letters += some * k) {
+    some = MIN (take - m, SEQ_SINK_BLOCK - sink->n_ids);
+    seq_kmers_pack (letters, k, some, sink->tokenizer->first_kmer, sink->ids + sink->n_ids);
+    sink->n_ids += some;
     if (sink->n_ids == SEQ_SINK_BLOCK)
       seq_sink_flush (sink);
   }

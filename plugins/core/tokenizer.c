@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-/* Two ways lead to ids. Where token i is residue i and onwards, which holds for most of what is ever
- * tokenized, ids are made block by block (encode_direct). Everything else is walked unit by unit
- * into a SeqSink, which knows the window that is wanted; counting and finding a token are walks that
+/* Two ways lead to ids. Where token i is residue i and onwards, or k-mer i of letters that are all known,
+ * which holds for most of what is ever tokenized, ids are made block by block. Everything else is walked
+ * unit by unit into a SeqSink, which knows the window that is wanted; counting and finding a token are walks that
  * write nothing, so that they cannot disagree with what encoding does. */
 
 #define BLOCK SEQ_SINK_BLOCK
@@ -62,9 +62,13 @@ gsize
 seq_tokenizer_count (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n)
 {
   SeqSink sink;
+  gsize count;
 
   if (tokenizer->fixed_rate)
     return fixed_count (tokenizer, n);
+  if (tokenizer->units == SEQ_UNITS_SPLIT
+      && seq_kmers_count_split (tokenizer, residues, n, &count))
+    return count;
   if (all_letters_known (tokenizer, residues, n))
     return n;
   sink_init (&sink, tokenizer, residues, n, 0, G_MAXSIZE);
@@ -172,64 +176,6 @@ encode_wide (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, Seq
   return unknown;
 }
 
-/* The k-mers that start at each of n letters, one by one. Returns: how many are unknown. */
-static guint64
-read_kmers (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, guint32 *ids)
-{
-  guint32 unk = seq_tokenizer_unknown_id (tokenizer);
-  SeqKmerReader reader = seq_kmer_reader (tokenizer);
-  guint64 unknown = 0;
-  gsize i;
-
-  for (i = 0; i + 1 < tokenizer->k; i++)
-    seq_kmer_next (&reader, tokenizer, *residues++);
-  for (i = 0; i < n; i++) {
-    gboolean known = seq_kmer_next (&reader, tokenizer, residues[i]);
-
-    ids[i] = known ? tokenizer->first_kmer + reader.kmer : unk;
-    unknown += !known;
-  }
-  return unknown;
-}
-
-/* The same from the codes of letters that are all known. */
-static void
-pack_kmers (const SeqTokenizer *tokenizer, const guint8 *codes, gsize n, guint32 *ids)
-{
-  const guint32 mask = (1u << (2 * tokenizer->k)) - 1;
-  guint64 letters = 0;
-  gsize i;
-
-  for (i = 0; i + 1 < tokenizer->k; i++)
-    letters = 4 * letters + *codes++;
-  for (i = 0; i < n; i++) {
-    letters = 4 * letters + codes[i];
-    ids[i] = tokenizer->first_kmer + ((guint32) letters & mask);
-  }
-}
-
-/* n k-mers, which start at each of the first n residues. */
-static guint64
-encode_kmers (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, SeqDtype dtype,
-    guint8 *out)
-{
-  guint8 codes[BLOCK + SEQ_TOKENIZER_MAX_K];
-  guint32 block[BLOCK];
-  guint64 unknown = 0;
-  gsize len;
-
-  for (; n > 0; n -= len, residues += len, out += len * seq_dtype_size (dtype)) {
-    len = MIN (n, BLOCK);
-    if (seq_tokenizer_map_bytes (tokenizer->kmer_codes, SEQ_TOKENIZER_NO_CODE, residues,
-            len + tokenizer->k - 1, codes) == 0)
-      pack_kmers (tokenizer, codes, len, block);
-    else
-      unknown += read_kmers (tokenizer, residues, len, block);
-    seq_dtype_convert (dtype, out, block, len);
-  }
-  return unknown;
-}
-
 /* Encodes a window in which token i starts at residue i. Returns: FALSE where that does not hold;
  * nothing has been written then. */
 static gboolean
@@ -245,7 +191,7 @@ encode_direct (SeqSink *sink, gsize n)
   count = fixed_count (tokenizer, n);
   start = MIN (sink->first, count);
   len = MIN (sink->end, count) - start;
-  sink->unknown = (tokenizer->units == SEQ_UNITS_OVERLAPPING ? encode_kmers
+  sink->unknown = (tokenizer->units == SEQ_UNITS_OVERLAPPING ? seq_kmers_encode_overlapping
       : tokenizer->narrow ? encode_narrow : encode_wide) (tokenizer, sink->residues + start, len,
       sink->dtype, sink->out);
   sink->out += len * seq_tokenizer_get_token_size (tokenizer, sink->dtype);
@@ -276,7 +222,7 @@ seq_tokenizer_encode (const SeqTokenizer *tokenizer, const guint8 *residues, gsi
   sink_init (&sink, tokenizer, residues, n, first, max_body);
   sink.dtype = dtype;
   sink.out = put_special (out, dtype, tokenizer->prefix);
-  if (!encode_direct (&sink, n)) {
+  if (!(tokenizer->units == SEQ_UNITS_SPLIT ? seq_kmers_encode_split : encode_direct) (&sink, n)) {
     seq_tokenizer_walk (&sink, n);
     if (sink.failed)
       return SEQ_TOKENIZER_NO_MEMORY;
@@ -340,6 +286,7 @@ derive_bytes (SeqTokenizer *tokenizer)
 static void
 derive (SeqTokenizer *tokenizer)
 {
+  gboolean rest_known = TRUE;
   guint32 max = tokenizer->pad;
   guint i;
 
@@ -355,12 +302,16 @@ derive (SeqTokenizer *tokenizer)
     tokenizer->drops = tokenizer->drops || tokenizer->dropped[i];
     tokenizer->kmer_codes[i] = tokenizer->dropped[i] || tokenizer->breaks[i] ? SEQ_TOKENIZER_NO_CODE
         : tokenizer->codes[i];
+    rest_known = rest_known && (tokenizer->kmer_codes[i] == SEQ_TOKENIZER_NO_CODE
+        || tokenizer->ids[i] != SEQ_TOKENIZER_NO_ID);
   }
   if (tokenizer->units == SEQ_UNITS_MODEL) {
     max = MAX (max, tokenizer->vocab_size - 1);
     tokenizer->all_known = seq_tokenizer_model_knows_all (tokenizer->model);
   }
   tokenizer->max_id = max;
+  tokenizer->plain_rest = tokenizer->remainder == SEQ_REMAINDER_DROP
+      || (tokenizer->remainder == SEQ_REMAINDER_SINGLE && rest_known);
   tokenizer->fixed_rate = tokenizer->units != SEQ_UNITS_SPLIT
       && tokenizer->units != SEQ_UNITS_MODEL && !tokenizer->drops
       && (tokenizer->all_known || tokenizer->unknown == SEQ_UNKNOWN_TOKEN

@@ -18,7 +18,7 @@
 #define OVERLAPPING "units=overlapping\n"
 
 static SeqTokenizer *
-tokenizer_new (const gchar * keys, guint k)
+tokenizer_new (const gchar * keys, guint k, SeqUnknown unknown)
 {
   gchar *path = NULL, *text = g_strdup_printf ("[tokenizer]\n%svocabulary-size=%u\n"
       "pad=0\nunknown=0\nk=%u\nkmer-letters=" LETTERS "\nfirst-kmer=%u\n", keys,
@@ -29,7 +29,7 @@ tokenizer_new (const gchar * keys, guint k)
   g_assert_cmpint (fd, >=, 0);
   g_close (fd, NULL);
   g_assert_true (g_file_set_contents (path, text, -1, NULL));
-  tokenizer = seq_tokenizer_new (path, SEQ_UNKNOWN_TOKEN, NULL);
+  tokenizer = seq_tokenizer_new (path, unknown, NULL);
   g_assert_nonnull (tokenizer);
   g_remove (path);
   g_free (path);
@@ -173,13 +173,68 @@ random_letters (GRand * rand, gsize length)
   return residues;
 }
 
+/* Nothing but letters, in every window */
+static void
+test_short (gconstpointer data)
+{
+  const guint k = GPOINTER_TO_UINT (data);
+  SeqTokenizer *tokenizer = tokenizer_new (SPLIT, k, SEQ_UNKNOWN_TOKEN);
+  GRand *rand = g_rand_new_with_seed (300 + k);
+
+  for (gsize length = 0; length < 9 * k; length++) {
+    g_autofree gchar *residues = random_letters (rand, length);
+    Expected *e = g_new0 (Expected, 1);
+
+    expect_split (e, residues, length, k);
+    check (tokenizer, TRUE, residues, length, k);
+    for (gsize first = 0; first <= e->n + 1; first++)
+      for (gsize max = 0; max <= e->n + 1; max++)
+        check_window (tokenizer, e, residues, length, first, max);
+    g_free (e);
+  }
+  g_rand_free (rand);
+  seq_tokenizer_unref (tokenizer);
+}
+
+/* An unknown unit that is left out counts with the token before it, also at the end of a window. */
+static void
+test_left_out (gconstpointer data)
+{
+  const guint k = GPOINTER_TO_UINT (data);
+  SeqTokenizer *tokenizer = tokenizer_new (SPLIT "remainder=drop\n", k, SEQ_UNKNOWN_SKIP);
+  const gsize n_kmers = 9, length = n_kmers * k + k / 2;
+  GRand *rand = g_rand_new_with_seed (400 + k);
+  g_autofree gchar *residues = random_letters (rand, length);
+  gint32 out[9];
+
+  for (gsize at = 0; at < length; at++) {
+    gsize unit = at / k, known = n_kmers - (unit < n_kmers);
+    gchar letter = residues[at];
+
+    residues[at] = 'R';
+    for (gsize max = 0; max <= n_kmers; max++) {
+      guint64 unknown = 0;
+      gssize position = -1;
+      gboolean counts = unit < n_kmers && MAX (unit, 1) - 1 < max;
+
+      g_assert_cmpuint (seq_tokenizer_encode (tokenizer, (const guint8 *) residues, length, 0, max,
+              SEQ_DTYPE_INT32, out, &unknown, &position), ==, MIN (max, known));
+      g_assert_cmpuint (unknown, ==, counts);
+      g_assert_cmpint (position, ==, counts ? (gssize) at : -1);
+    }
+    residues[at] = letter;
+  }
+  g_rand_free (rand);
+  seq_tokenizer_unref (tokenizer);
+}
+
 /* One letter that disturbs, at the start and around the ends of blocks, in sequences of every
  * length modulo k. */
 static void
 test_one_other_letter (gconstpointer data)
 {
   const guint k = GPOINTER_TO_UINT (data);
-  SeqTokenizer *tokenizer = tokenizer_new (SPLIT, k);
+  SeqTokenizer *tokenizer = tokenizer_new (SPLIT, k, SEQ_UNKNOWN_TOKEN);
   GRand *rand = g_rand_new_with_seed (k);
 
   for (gsize length = MAX_LENGTH - k; length <= MAX_LENGTH; length++) {
@@ -204,7 +259,7 @@ static void
 test_many_other_letters (gconstpointer data)
 {
   const guint k = GPOINTER_TO_UINT (data);
-  SeqTokenizer *tokenizer = tokenizer_new (SPLIT, k);
+  SeqTokenizer *tokenizer = tokenizer_new (SPLIT, k, SEQ_UNKNOWN_TOKEN);
   GRand *rand = g_rand_new_with_seed (100 + k);
 
   for (guint one_in = 1; one_in < 200; one_in++) {
@@ -225,7 +280,7 @@ static void
 test_overlapping (gconstpointer data)
 {
   const guint k = GPOINTER_TO_UINT (data);
-  SeqTokenizer *tokenizer = tokenizer_new (OVERLAPPING, k);
+  SeqTokenizer *tokenizer = tokenizer_new (OVERLAPPING, k, SEQ_UNKNOWN_TOKEN);
   GRand *rand = g_rand_new_with_seed (200 + k);
   gchar *residues = random_letters (rand, MAX_LENGTH);
 
@@ -252,7 +307,11 @@ main (int argc, char **argv)
     g_autofree gchar *one = g_strdup_printf ("/tokenizer-kmers/one-other-letter/%u", k);
     g_autofree gchar *many = g_strdup_printf ("/tokenizer-kmers/many-other-letters/%u", k);
     g_autofree gchar *overlapping = g_strdup_printf ("/tokenizer-kmers/overlapping/%u", k);
+    g_autofree gchar *few = g_strdup_printf ("/tokenizer-kmers/short/%u", k);
+    g_autofree gchar *left_out = g_strdup_printf ("/tokenizer-kmers/left-out/%u", k);
 
+    g_test_add_data_func (few, GUINT_TO_POINTER (k), test_short);
+    g_test_add_data_func (left_out, GUINT_TO_POINTER (k), test_left_out);
     g_test_add_data_func (overlapping, GUINT_TO_POINTER (k), test_overlapping);
     g_test_add_data_func (one, GUINT_TO_POINTER (k), test_one_other_letter);
     g_test_add_data_func (many, GUINT_TO_POINTER (k), test_many_other_letters);
