@@ -116,28 +116,19 @@ widen_avx2 (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsiz
   widen (dtype, out, ids, n);
 }
 
+#define FASTEST(function) (__builtin_cpu_supports ("avx2") ? function ## _avx2 : function)
+#else
+#define FASTEST(function) function
 #endif
 
 void
 seq_dtype_convert (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize n)
 {
-#if HAVE_AVX2_TARGET
-  if (__builtin_cpu_supports ("avx2")) {
-    convert_avx2 (dtype, out, ids, n);
-    return;
-  }
-#endif
-  convert (dtype, out, ids, n);
+  FASTEST (convert) (dtype, out, ids, n);
 }
 
 void
 seq_dtype_widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
 {
-#if HAVE_AVX2_TARGET
-  if (__builtin_cpu_supports ("avx2")) {
-    widen_avx2 (dtype, out, ids, n);
-    return;
-  }
-#endif
-  widen (dtype, out, ids, n);
+  FASTEST (widen) (dtype, out, ids, n);
 }
