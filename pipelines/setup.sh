@@ -4,11 +4,11 @@
 
 # to build and to run (Debian 12)
 build_packages=(gcc libc6-dev meson ninja-build pkgconf libgstreamer1.0-dev libisal-dev
-  libdeflate-dev libzstd-dev gstreamer1.0-tools gstreamer1.0-plugins-base)
+  libzstd-dev gstreamer1.0-tools gstreamer1.0-plugins-base)
 # what the tests need besides: other plugins, compressors and other readers to compare with, and Python
 # bindings
-test_packages=(gstreamer1.0-plugins-good gzip tabix zstd gobject-introspection libgirepository1.0-dev
-  gir1.2-gstreamer-1.0 python3-gi python3-biopython seqkit samtools)
+test_packages=(gstreamer1.0-plugins-good libdeflate-dev gzip tabix zstd gobject-introspection
+  libgirepository1.0-dev gir1.2-gstreamer-1.0 python3-gi python3-biopython seqkit samtools)
 # to fuzz, besides (tests/fuzz/run)
 fuzz_packages=(clang libclang-rt-dev)
 

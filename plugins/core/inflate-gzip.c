@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "inflate-private.h"
 
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
-#include <libdeflate.h>
 #include <string.h>
 
 /*
@@ -149,7 +149,7 @@ gzip_header_byte (SeqInflateGzip * self, guint8 byte, guint64 offset)
   if (stage == STAGE_EXTRA_LENGTH || stage == STAGE_HEADER_CRC)
     self->value |= (guint) byte << (8 * (self->count - 1));
   if (stage != STAGE_HEADER_CRC)
-    self->crc = libdeflate_crc32 (self->crc, &byte, 1);
+    self->crc = crc32_gzip_refl (self->crc, &byte, 1);
 
   switch (stage) {
     case STAGE_FIXED:
