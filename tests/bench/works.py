@@ -27,6 +27,10 @@ class Bench:
     def size(self, quick, full):
         return quick if self.quick else full
 
+    def at_full_size(self, reach):
+        """A reach that is set for a million records says nothing about fewer"""
+        return None if self.quick else reach
+
     def program(self, name):
         return os.path.join(self.build, "tests/bench", name)
 
@@ -90,15 +94,15 @@ def plain(bench):
         ("FASTA, a chromosome", bench.data.made("chromosome", 250 * MB)),
         ("FASTQ, real long reads (wtdbg2-examples)", bench.data.reads_of_debian(1)),
     ]
-    for number_of_file, (work, path) in enumerate(files):
+    for work, path in files:
         if path is None:
             yield Row(work, "–", "kseq", None, reason="the package can't be had")
             continue
         peers = [(bench.kseq(path), Reach("≥", 2)),
-                 (bench.kseq(path, "kseq-read"), Reach("≥", 2)),
                  (Contestant("wc -l", ["wc", "-l", path]), Reach("≥", 0.6))]
-        if number_of_file == 0 or not bench.quick:
+        if not bench.quick:
             peers += [
+                (bench.kseq(path, "kseq-read"), Reach("≥", 2)),
                 (Contestant("cat", ["cat", path]), None),
                 (bench.pipeline("filesrc", f"filesrc location={path} blocksize=1048576 ! fakesink"),
                  None),
@@ -110,14 +114,15 @@ def plain(bench):
 def compressed(bench):
     """Compressed FASTA to blocks; GB are those of the plain text"""
     data = bench.data
-    text = data.made("proteins", bench.size(200000, PROTEINS))
+    text, whole = (data.made("proteins", n) for n in (bench.size(200000, PROTEINS), PROTEINS))
     size = os.path.getsize(text)
-    plain_gzip, bgzf, zstd = data.gzip(text), data.bgzf(text), data.zstd(text)
+    plain_gzip, bgzf, zstd = data.gzip(text), data.bgzf(whole), data.zstd(whole)
     works = [
         ("gzip", plain_gzip, size, [("igzip -dc", ["igzip", "-dc", plain_gzip], 0.9),
                                     ("kseq", [bench.peer("kseq"), plain_gzip], None)]),
-        ("BGZF", bgzf, size, [("bgzip -dc -@2", ["bgzip", "-dc", "-@2", bgzf], 1.1)]),
-        ("zstd", zstd, size, [("zstd -dc", ["zstd", "-dcq", zstd], 0.9)]),
+        ("BGZF", bgzf, os.path.getsize(whole),
+         [("bgzip -dc -@2", ["bgzip", "-dc", "-@2", bgzf], 1.1)]),
+        ("zstd", zstd, os.path.getsize(whole), [("zstd -dc", ["zstd", "-dcq", zstd], 0.9)]),
     ]
     real = data.proteins_of_debian(bench.size(10, 40))
     if real is None:
@@ -143,8 +148,9 @@ def chain_of(bench, path, dtype, limit=""):
 def chain(bench):
     """From the file to batches, sorted"""
     path = bench.data.made("proteins", PROTEINS)
+    limits = [("", ""), ("batch-size=0", ", not 32 records but 16,384 tokens each")]
     for dtype, reach in (("int64", 1.5), ("uint8", 1.2)):
-        for limit, what in (("", ""), ("batch-size=0", ", not 32 records but 16,384 tokens each")):
+        for limit, what in limits[:bench.size(1, 2)]:
             ours = chain_of(bench, path, dtype, limit)
             yield from compare(bench, f"proteins to sorted, padded {dtype} batches{what}", PROTEINS,
                                "M records", ours, [(bench.kseq(path), Reach("≤", reach))])
@@ -164,16 +170,17 @@ def chain(bench):
               Reach("≥", 3, " M records/s"))
 
 
+DATALOADER = Reach("≥", 2000)
+
+
 def converters(bench, path):
-    """What Python does for the same, with its reach. In a quick run, where importing torch takes
-    longer than all else, only the first that can be had."""
+    """What Python does for the same, with its reach"""
     script = os.path.join(bench.root, "tests/bench/loader.py")
     python = bench.peer("python/bin/python")
     if not os.path.exists(python):
         python = "/usr/bin/python3"
-    part = str(bench.size(2000, 6000))
     esm, split, letters, hf = (
-        Contestant(name, [python, script, path, part, kind], output=None)
+        Contestant(name, [python, script, path, "6000", kind], output=None)
         for kind, name in (("esm", "DataLoader, fair-esm's BatchConverter"),
                            ("split", "DataLoader, converter like ESM's"),
                            ("letters", "DataLoader, one look-up a letter"),
@@ -182,20 +189,20 @@ def converters(bench, path):
         run_once(esm)
     except Failed as failed:
         esm.failure = str(failed)
-    if bench.quick:
-        for peer in (letters, hf) if esm.failure else (split, letters, hf):
-            peer.failure = "only in the full run"
-    reach = Reach("≥", 2000)
-    return [(esm, reach), (split, reach if esm.failure else None), (letters, None), (hf, None)]
+    return [(esm, DATALOADER), (split, DATALOADER if esm.failure else None), (letters, None),
+            (hf, None)]
 
 
 def loaders(bench):
     """The chain against what Python makes of a part of the file, in tokens a second"""
+    work = "tokens a second, int64"
+    if bench.quick:             # importing torch takes longer than all else
+        yield Row(work, "–", "DataLoader", None, DATALOADER, reason="only in the full run")
+        return
     path = bench.data.made("proteins", PROTEINS)
     peers = converters(bench, path)
     ours = chain_of(bench, path, "int64")
     results = bench.contest([ours] + [peer for peer, _ in peers], 5)
-    work = "tokens a second, int64"
     if "ours" not in results:
         for peer, reach in peers:
             yield Row(work, FAILED, peer.name, None, reach, reason=ours.failure)
@@ -239,7 +246,7 @@ def output_directory(bench, size):
 
 def sorting(bench):
     """A FASTA file sorted by length"""
-    n = bench.size(200000, PROTEINS)
+    n = bench.size(100000, PROTEINS)
     path = bench.data.made("proteins", n)
     with output_directory(bench, 2 * os.path.getsize(path)) as directory:
         mine, theirs = (os.path.join(directory, name) for name in ("ours.fa", "peer.fa"))
@@ -249,11 +256,11 @@ def sorting(bench):
         peer = Contestant("seqkit sort -l -j 2",
                           ["seqkit", "sort", "-l", "-j", "2", "-w", "60", "-o", theirs, path])
         results = bench.contest([ours, peer], 5)
-        yield from sorting_rows(n, ours, peer, results)
+        yield from sorting_rows(bench, n, ours, peer, results)
         yield same_records(bench, path, mine, theirs, ours, peer)
 
 
-def sorting_rows(n, ours, peer, results):
+def sorting_rows(bench, n, ours, peer, results):
     mine, theirs = results.get(ours.name), results.get(peer.name)
 
     def row(what, reach, show, ratio):
@@ -262,9 +269,9 @@ def sorting_rows(n, ours, peer, results):
                    [ratio(x, y) for x, y in zip(mine, theirs)] if mine and theirs else None,
                    reach, reason=ours.failure or peer.failure)
 
-    yield row("", Reach("≥", 15), lambda runs: rate(runs, n, "M records"),
+    yield row("", bench.at_full_size(Reach("≥", 15)), lambda runs: rate(runs, n, "M records"),
               lambda x, y: y.wall / x.wall)
-    yield row(": peak memory", Reach("≤", 0.25),
+    yield row(": peak memory", bench.at_full_size(Reach("≤", 0.25)),
               lambda runs: spread([run.rss / MB for run in runs], " MB"),
               lambda x, y: x.rss / y.rss)
 
@@ -323,8 +330,7 @@ def spilling(bench):
 
 def filling(bench):
     """How much of the tensors is tokens. The peer is the same without looking ahead."""
-    proteins, peptides = (bench.data.made(kind, bench.size(200000, PROTEINS))
-                          for kind in ("proteins", "peptides"))
+    proteins, peptides = (bench.data.made(kind, PROTEINS) for kind in ("proteins", "peptides"))
     for window, reach in ((20000, 2), (0, 0.3)):
         line = "seqsrc location={} ! seqsort {} ! seqbatch batch-size=0 max-tokens=16384 ! fakesink"
         yield from fill_row(bench, f"padding waste, seqsort window={window}",
