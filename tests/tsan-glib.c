@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tells ThreadSanitizer what GLib's locks order. Debian's GLib is not built with it and has locks of
- * its own making (futexes), so without this every access under a GMutex looks like a race. Linked
- * into the test programs, and seqrun, of a build with -Db_sanitize=thread, where these definitions go before
- * those of the libraries; each calls the one that it stands for. */
+/* Tells ThreadSanitizer what GLib's locks order. Debian's GLib is not built with it and has locks
+ * of its own making (futexes), so without this every access under a GMutex looks like a race.
+ * Linked into the test programs, and seqrun, of a build with -Db_sanitize=thread, where these
+ * definitions go before those of the libraries; each calls the one that it stands for. */
 #pragma GCC visibility push(default)     /* the libraries have to find them */
 
 #include <dlfcn.h>

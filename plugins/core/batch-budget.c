@@ -218,8 +218,8 @@ fit (SeqBatchBudget * self)
     self->slope = 0;
 }
 
-/* Room for another point. Where all agree, every second one will do, or sizes that grow slowly would
- * soon be too near together; else the oldest may not hold any more. */
+/* Room for another point. Where all agree, every second one will do, or sizes that grow slowly
+ * would soon be too near together; else the oldest may not hold any more. */
 static void
 thin_out (SeqBatchBudget * self)
 {

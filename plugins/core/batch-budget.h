@@ -81,8 +81,8 @@ void seq_batch_budget_failed (SeqBatchBudget * self, guint64 slots);
 /* Somebody says that memory is short, but not which batch was too large: half */
 void seq_batch_budget_halve (SeqBatchBudget * self);
 
-/* Bytes that a batch can have now, and all that can be had; SEQ_BUDGET_UNKNOWN = unknown. When @room
- * has grown by more than what failed is above the limit, it is forgotten. */
+/* Bytes that a batch can have now, and all that can be had; SEQ_BUDGET_UNKNOWN = unknown. When
+ * @room has grown by more than what failed is above the limit, it is forgotten. */
 void seq_batch_budget_set_memory (SeqBatchBudget * self, guint64 room, guint64 capacity);
 
 /* A batch raised the peak of all memory to @peak bytes */

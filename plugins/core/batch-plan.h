@@ -83,8 +83,8 @@ void seq_batch_plan_finish (SeqBatchPlan * self);
 /* The next batch that is complete; FALSE if there is none yet. */
 gboolean seq_batch_plan_next (SeqBatchPlan * self, SeqPlannedBatch * batch);
 
-/* Calls `func` for the `n` rows that were added last of those in no batch yet, the last one first. It may
- * give a row another block, record and start. */
+/* Calls `func` for the `n` rows that were added last of those in no batch yet, the last one first.
+ * It may give a row another block, record and start. */
 void seq_batch_plan_foreach_last (SeqBatchPlan * self, guint n,
     void (*func) (SeqBatchRow *, gpointer), gpointer data);
 

@@ -7,10 +7,10 @@
 
 G_BEGIN_DECLS
 
-/* Copies of more than some kB are `rep movsb` in libc and in the kernel, and with that AMD's Zen 3 and 4
- * copy at 2 GB/s, a twentieth of their speed, where within a page the destination lies 1 to 63 bytes behind
- * the source. Files have their pages, and malloc's large pieces of memory begin 16 bytes behind one:
- * to read() into those is the slow case, always. */
+/* Copies of more than some kB are `rep movsb` in libc and in the kernel, and with that AMD's Zen 3
+ * and 4 copy at 2 GB/s, a twentieth of their speed, where within a page the destination lies 1 to
+ * 63 bytes behind the source. Files have their pages, and malloc's large pieces of memory begin 16
+ * bytes behind one: to read() into those is the slow case, always. */
 
 #define SEQ_PAGE ((gsize) 4096)
 

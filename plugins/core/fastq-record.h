@@ -12,9 +12,9 @@ typedef struct
   const guint8 *newline;        /* the one behind the qualities */
 } SeqFastqRecord;
 
-/* Copies name, residues and qualities of the record whose name begins at src, not with a blank, to out, one
- * behind the other. FALSE if it is not of that form, or not whole before end; then what has been
- * written to out means nothing. Output needs as much room as src … end and 64 bytes. */
+/* Copies name, residues and qualities of the record whose name begins at src, not with a blank, to
+ * out, one behind the other. FALSE if it is not of that form, or not whole before end; then what
+ * has been written to out means nothing. Output needs as much room as src … end and 64 bytes. */
 static inline gboolean
 seq_copy_fastq_record (const guint8 * src, const guint8 * end, guint8 * out, SeqFastqRecord * record)
 {

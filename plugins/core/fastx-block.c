@@ -33,8 +33,8 @@ set_error (SeqFastx * self, SeqFastxError code, const SeqFastxPosition * where, 
       where->record);
 }
 
-/* Where it begins, and as if nothing of it had been read: where it shows depends on how the input comes
- * in pieces. */
+/* Where it begins, and as if nothing of it had been read: where it shows depends on how the input
+ * comes in pieces. */
 gboolean
 seq_fastx_fail_too_long (SeqFastx * self, GError ** error)
 {

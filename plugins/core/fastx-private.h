@@ -59,8 +59,8 @@ gboolean seq_fastx_fail (SeqFastx * self, SeqFastxError code, GError ** error, c
     ...) G_GNUC_PRINTF (4, 5);
 gboolean seq_fastx_fail_too_long (SeqFastx * self, GError ** error);
 
-/* The name of the open record for messages, cut to a readable length, and to what has certainly come
- * when a record is found to be too long. */
+/* The name of the open record for messages, cut to a readable length, and to what has certainly
+ * come when a record is found to be too long. */
 gchar *seq_fastx_dup_name (SeqFastx * self);
 
 /* ---- the block and the open record ---- */

@@ -16,8 +16,8 @@ struct _SeqRecovery
   guint64 n_bad;
   guint8 last;                  /* byte of the file before the piece; a newline at its start */
 
-  /* What of the file may still be looked at: what has come of the open record, or, while a record is
-   * searched, what comes behind the last place where none begins. */
+  /* What of the file may still be looked at: what has come of the open record, or, while a record
+   * is searched, what comes behind the last place where none begins. */
   guint8 *held;
   gsize n_held, room;
   SeqFastxPosition at;          /* of held[0]; while one is searched, `record` is the next id */
@@ -267,8 +267,8 @@ is_line_start (SeqRecovery * self, gsize at)
   return before == '\n' || (self->lenient && before == '\r');
 }
 
-/* Begins to look for the record behind the one that failed at `where`; `held` has it as far as it has
- * come, and what stands behind it. Its own header is none to go on with. */
+/* Begins to look for the record behind the one that failed at `where`; `held` has it as far as it
+ * has come, and what stands behind it. Its own header is none to go on with. */
 static void
 begin_search (SeqRecovery * self, const SeqFastxPosition * where)
 {

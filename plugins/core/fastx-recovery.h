@@ -6,23 +6,23 @@
 
 G_BEGIN_DECLS
 
-/* Goes on behind records that can't be read: stands between the input and a parser, takes its errors,
- * and finds the next record.
+/* Goes on behind records that can't be read: stands between the input and a parser, takes its
+ * errors, and finds the next record.
  *
  * A bad record has an id like any other, so those behind it keep theirs. What stands outside of any
  * record (lines before the first header, say) has none. From its first byte to the next record all
- * that was lost is one piece: it counts once, is reported once, with the error that the parser gave,
- * and goes to the quarantine as it is.
+ * that was lost is one piece: it counts once, is reported once, with the error that the parser
+ * gave, and goes to the quarantine as it is.
  *
  * The next record of FASTA is the next line that starts with `>`. In FASTQ a line that starts with
- * `@` may hold qualities, so it has to be followed by lines of residues and one that starts with `+`;
- * and because a record with too few qualities swallows what follows, the search begins behind the
- * header of the bad record. The outcome does not depend on how the input comes in pieces.
+ * `@` may hold qualities, so it has to be followed by lines of residues and one that starts with
+ * `+`; and because a record with too few qualities swallows what follows, the search begins behind
+ * the header of the bad record. The outcome does not depend on how the input comes in pieces.
  *
- * Memory: the bytes of the record at hand are kept as they came, too, 1 MiB at most. Of a longer one
- * that is FASTQ and bad, the search begins where the error is, and may miss the record behind it. A
- * longer one goes to the quarantine as it is read, and is taken back there when it turns out to be
- * good. Not thread-safe. */
+ * Memory: the bytes of the record at hand are kept as they came, too, 1 MiB at most. Of a longer
+ * one that is FASTQ and bad, the search begins where the error is, and may miss the record behind
+ * it. A longer one goes to the quarantine as it is read, and is taken back there when it turns out
+ * to be good. Not thread-safe. */
 
 typedef struct _SeqRecovery SeqRecovery;
 
@@ -43,8 +43,8 @@ SeqRecovery *seq_recovery_new (SeqFastx * parser, const SeqFastxConfig * parser_
     const SeqRecoveryConfig * config, GError ** error);
 void seq_recovery_free (SeqRecovery * self);    /* NULL is allowed */
 
-/* As the functions of the parser. They fail, with the parser's error, only where max_bad is passed or
- * memory is short, and with G_FILE_ERROR where the quarantine can't be written. */
+/* As the functions of the parser. They fail, with the parser's error, only where max_bad is passed
+ * or memory is short, and with G_FILE_ERROR where the quarantine can't be written. */
 gboolean seq_recovery_push (SeqRecovery * self, const guint8 * data, gsize size, GError ** error);
 gboolean seq_recovery_finish (SeqRecovery * self, GError ** error);
 

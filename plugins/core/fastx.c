@@ -456,8 +456,8 @@ take_residues (SeqFastx * self)
   self->block->size = out - self->block->data;
 }
 
-/* Behind `@`, takes the record up to its last newline at once if it is whole and of the usual form. Not for
- * STRICT, which looks at every quality. */
+/* Behind `@`, takes the record up to its last newline at once if it is whole and of the usual form.
+ * Not for STRICT, which looks at every quality. */
 static gboolean
 take_fastq_record (SeqFastx * self)
 {

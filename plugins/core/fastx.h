@@ -102,8 +102,8 @@ void seq_fastx_reset (SeqFastx * self);
 /* Where the record that is open now begins, its id included. FALSE if none is. */
 gboolean seq_fastx_get_open_record (SeqFastx * self, SeqFastxPosition * start);
 
-/* After an error, instead of reset: drops the open record, if there is one, which keeps its id. Those
- * before it stay. What follows is up to begin_at. */
+/* After an error, instead of reset: drops the open record, if there is one, which keeps its id.
+ * Those before it stay. What follows is up to begin_at. */
 void seq_fastx_skip_record (SeqFastx * self);
 
 /* Instead of a file's start: the next byte pushed is `position->byte` of the current file, in its

@@ -129,9 +129,9 @@ job_fail (Job * job, guint64 offset, const gchar * what)
   return FALSE;
 }
 
-/* What is wrong with a block that should inflate to `length` bytes; NULL: nothing. ISA-L still has the
- * tables of the block before, and a damaged one can make it use them: the checksum finds that, and
- * what came out goes nowhere. */
+/* What is wrong with a block that should inflate to `length` bytes; NULL: nothing. ISA-L still has
+ * the tables of the block before, and a damaged one can make it use them: the checksum finds that,
+ * and what came out goes nowhere. */
 static const gchar *
 inflate_block (struct inflate_state *state, const guint8 * data, gsize size, guint8 * out,
     guint32 length, guint32 crc)

@@ -69,8 +69,8 @@ seq_inflate_gzip_free (SeqInflateGzip * self)
 void
 seq_inflate_gzip_reset (SeqInflateGzip * self)
 {
-  /* ISA-L leaves its tables as they were: where damaged data has codes that are in none, what comes out
-   * would depend on the file before */
+  /* ISA-L leaves its tables as they were: where damaged data has codes that are in none, what comes
+   * out would depend on the file before */
   memset (&self->state, 0, sizeof self->state);
   isal_inflate_init (&self->state);
   self->stage = STAGE_START;

@@ -39,8 +39,8 @@ seq_inflate_get_u32 (const guint8 * p)
 }
 
 /* What one call of the gzip and zstd decoders gives at most, into the caller's buffer. ISA-L keeps
- * its window apart and copies 32 KiB of it at each call: a larger buffer costs cache misses, a smaller
- * one more such copies. */
+ * its window apart and copies 32 KiB of it at each call: a larger buffer costs cache misses, a
+ * smaller one more such copies. */
 #define SEQ_INFLATE_OUT_SIZE (256 * 1024)
 
 /* What gzip and zstd have in common, so that it does not matter who runs them. */
@@ -106,9 +106,9 @@ SeqInflateStatus seq_inflate_zstd_next (gpointer decoder, SeqInflateInput * in, 
 /*
  * What runs the decoders that can't be cut into jobs. The input is copied into chunks (it is the
  * smaller side), so that the decoder sees the same pieces however the input comes, and therefore
- * gives the same bytes and the same error at the same place for damaged data, too. In a stream that is
- * not small a thread takes over, if one is allowed, and runs ahead, so that inflating and parsing go on
- * at the same time; a ring of chunks and one of outputs bound how far.
+ * gives the same bytes and the same error at the same place for damaged data, too. In a stream that
+ * is not small a thread takes over, if one is allowed, and runs ahead, so that inflating and
+ * parsing go on at the same time; a ring of chunks and one of outputs bound how far.
  */
 typedef struct _SeqInflateStream SeqInflateStream;
 
@@ -124,8 +124,8 @@ SeqInflateStatus seq_inflate_stream_next (SeqInflateStream * self, SeqInflateInp
     const guint8 ** data, gsize * size, GError ** error);
 guint64 seq_inflate_stream_get_delivered (const SeqInflateStream * self);
 
-/* For tests: how many compressed bytes come before the thread, instead of 512 KiB; in chunks of what
- * size, instead of 64 KiB. */
+/* For tests: how many compressed bytes come before the thread, instead of 512 KiB; in chunks of
+ * what size, instead of 64 KiB. */
 void seq_inflate_set_thread (SeqInflate * self, guint64 from, gsize chunk_size);
 void seq_inflate_stream_set_thread (SeqInflateStream * self, guint64 from, gsize chunk_size);
 

@@ -85,8 +85,8 @@ zstd_fail_with_result (SeqInflateZstd * self, gsize result, guint64 offset)
       zstd_fail (self, SEQ_INFLATE_ERROR_UNSUPPORTED, offset, ZSTD_getErrorName (result));
       return;
     case ZSTD_error_dstSize_tooSmall:
-      /* a block that holds more than it may: libzstd has this or the other name for it, by the size of
-       * the buffers that it has from the file before */
+      /* a block that holds more than it may: libzstd has this or the other name for it, by the size
+       * of the buffers that it has from the file before */
       zstd_fail (self, SEQ_INFLATE_ERROR_CORRUPT, offset,
           ZSTD_getErrorString (ZSTD_error_corruption_detected));
       return;

@@ -83,8 +83,8 @@ GQuark seq_inflate_error_quark (void);
  * threads than processors the caller takes part of the work when it would otherwise wait, so that 1
  * already uses two cores. Threads and buffers (about 2 MiB for each of 2 * n_threads + 2 jobs)
  * appear with the first BGZF stream. gzip and zstd can't be inflated by several threads; with 1 or
- * more, one runs ahead of the caller in streams that are not small. They take under 2 MiB (zstd: plus
- * its window).
+ * more, one runs ahead of the caller in streams that are not small. They take under 2 MiB (zstd:
+ * plus its window).
  */
 SeqInflate *seq_inflate_new (guint n_threads);
 

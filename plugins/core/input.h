@@ -15,8 +15,8 @@ G_BEGIN_DECLS
  * may be called from any other while the object exists, one of them at a time.
  *
  * Errors are G_FILE_ERROR with the code of errno: NOENT for what does not exist, ISDIR for a
- * directory, ACCES and so on from opening; IO and so on from reading. Messages name the location, and
- * those of reading also the byte, from 0, that could not be read.
+ * directory, ACCES and so on from opening; IO and so on from reading. Messages name the location,
+ * and those of reading also the byte, from 0, that could not be read.
  */
 typedef struct _SeqInput SeqInput;
 
@@ -29,17 +29,17 @@ void seq_input_close (SeqInput * self);
 
 /*
  * Waits for bytes, returns how many were read, 0 at the end, -1 on error. Fewer than `size` (which
- * must not be 0) say nothing about the end. Signals do not disturb it. At its end a file is looked at
- * as seq_input_check() does. An interrupted read returns -1 with G_FILE_ERROR_INTR, which means nothing
- * else; no bytes are lost.
+ * must not be 0) say nothing about the end. Signals do not disturb it. At its end a file is looked
+ * at as seq_input_check() does. An interrupted read returns -1 with G_FILE_ERROR_INTR, which means
+ * nothing else; no bytes are lost.
  */
 gssize seq_input_read (SeqInput * self, guint8 * buffer, gsize size, GError ** error);
 
 /*
  * Whether a regular file is still what was opened. FALSE with G_FILE_ERROR_IO if it has become
  * shorter, or is as long and has been written to, as far as the time of its last change tells: its
- * records may be part old and part new. A file that has grown is read as far as it goes, a file that
- * has lost its name to another one is read to its end, and it may be renamed, linked or made
+ * records may be part old and part new. A file that has grown is read as far as it goes, a file
+ * that has lost its name to another one is read to its end, and it may be renamed, linked or made
  * read-only meanwhile. TRUE for all that is no regular file.
  */
 gboolean seq_input_check (SeqInput * self, GError ** error);

@@ -6,7 +6,8 @@
 G_BEGIN_DECLS
 
 /* The file that takes what could not be read as records, byte for byte as it came. Errors are
- * G_FILE_ERROR with the code of errno (NOSPC for a full disk), and name the file. Not thread-safe. */
+ * G_FILE_ERROR with the code of errno (NOSPC for a full disk), and name the file. Not
+ * thread-safe. */
 typedef struct _SeqQuarantine SeqQuarantine;
 
 /* Makes the file, or empties the one that is there. Pipes and sockets are refused: bytes are taken

@@ -15,8 +15,8 @@
 /* and of one that another thread makes: large enough that handing it over takes no time beside it */
 #define AHEAD ((gsize) 256 << 10)
 
-/* Bytes in which a start is looked for: a guess in FASTQ has to see a whole record, and long reads are
- * long. */
+/* Bytes in which a start is looked for: a guess in FASTQ has to see a whole record, and long reads
+ * are long. */
 #define LOOK ((gsize) 512 << 10)
 
 /* ranges on their way for each thread: one that it works on and one that waits for it */
@@ -25,8 +25,8 @@
 /* blocks kept for reuse at least, as in reader.c */
 #define MIN_FREE_BLOCKS 16
 
-/* blocks of a range at most, which is 16 bytes a record in one of SEQ_RANGE_SIZE: each has its first
- * pages and its table, whatever is in it */
+/* blocks of a range at most, which is 16 bytes a record in one of SEQ_RANGE_SIZE: each has its
+ * first pages and its table, whatever is in it */
 #define MAX_BLOCKS 4
 
 /* wrong guesses on end after which the threads are of no use: FASTQ over several lines, say */
@@ -154,8 +154,8 @@ take_blocks (Range * range, SeqFastx * parser, SeqBlock * (*take) (SeqFastx *))
   return range->blocks.length <= MAX_BLOCKS;
 }
 
-/* The piece of the file at `at`. Of a record that goes on far behind the range, which one thread alone can
- * parse, another one reads the next pieces meanwhile. */
+/* The piece of the file at `at`. Of a record that goes on far behind the range, which one thread
+ * alone can parse, another one reads the next pieces meanwhile. */
 static const guint8 *
 next_piece (Range * range, guint64 at, SeqReadAhead ** ahead, gssize * n)
 {

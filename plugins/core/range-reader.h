@@ -8,27 +8,27 @@ G_BEGIN_DECLS
 /* Parses a plain FASTA or FASTQ file in ranges, on several threads, and gives out the blocks in the
  * order of the file: the records, ids and all, that SeqFastx gives for the whole.
  *
- * A thread begins at the first place of its range where a record seems to begin, and ends before the
- * first record behind it. In FASTA such a place is each line that starts with `>`, whatever went
- * before. In FASTQ it is a guess, because a line that starts with `@` may hold qualities: four lines
- * that fit together. But a range is given out only if it begins just where the range before it has
- * ended, and the first begins at the start of the file; so by induction all are right, and one that
- * was guessed wrong is parsed again, from the right place.
+ * A thread begins at the first place of its range where a record seems to begin, and ends before
+ * the first record behind it. In FASTA such a place is each line that starts with `>`, whatever
+ * went before. In FASTQ it is a guess, because a line that starts with `@` may hold qualities: four
+ * lines that fit together. But a range is given out only if it begins just where the range before
+ * it has ended, and the first begins at the start of the file; so by induction all are right, and
+ * one that was guessed wrong is parsed again, from the right place.
  *
  * Errors are not reported from here: where a range can't be read or parsed, or the file has become
- * shorter, the reader ends at its first record and says where that is, and who goes on from there in
- * order finds the error, in the words and at the place that it always has. So it does where records
- * are so small that their tables would take much more than the file.
+ * shorter, the reader ends at its first record and says where that is, and who goes on from there
+ * in order finds the error, in the words and at the place that it always has. So it does where
+ * records are so small that their tables would take much more than the file.
  *
- * Memory: a range in hand takes its 4 MiB and 16 MiB at most of tables and started pages, and there are
- * 2 * (n_threads + 1) of them. Of all that begin in them only the last record can be longer than what is
- * in hand of the file; for each that is parsed and longer than a range a thread more reads ahead,
- * 768 KiB. */
+ * Memory: a range in hand takes its 4 MiB and 16 MiB at most of tables and started pages, and there
+ * are 2 * (n_threads + 1) of them. Of all that begin in them only the last record can be longer
+ * than what is in hand of the file; for each that is parsed and longer than a range a thread more
+ * reads ahead, 768 KiB. */
 
 typedef struct _SeqRangeReader SeqRangeReader;
 
-/* bytes of a range: without line breaks, and with the last record that goes past its end, they fill a
- * block of the default size */
+/* bytes of a range: without line breaks, and with the last record that goes past its end, they fill
+ * a block of the default size */
 #define SEQ_RANGE_SIZE (((gsize) 4 << 20) - 2 * SEQ_FASTX_PIECE)
 
 typedef enum
@@ -41,8 +41,8 @@ typedef enum
 
 /* NULL where this is no way to read it: `fd` is no regular file of several ranges, does not start
  * with `>` or `@`, or not with the format that `config` asks for; or `config` asks to skip or limit
- * records, which has to be counted in order, or for LENIENT, where lines end in more ways, or for blocks
- * of less than half a range, which are too many; or there is no memory for it. Reads with
+ * records, which has to be counted in order, or for LENIENT, where lines end in more ways, or for
+ * blocks of less than half a range, which are too many; or there is no memory for it. Reads with
  * pread(): the offset of `fd` stays. `fd` must stay open. `first_id`: of the first record.
  * `n_threads`: 1 or more, beside the caller's. */
 SeqRangeReader *seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id,

@@ -11,13 +11,14 @@ G_BEGIN_DECLS
 
 typedef struct _SeqReadAhead SeqReadAhead;
 
-/* Reads with pread() from `offset` on, in pieces of `size` bytes, 1 or more; the offset of `fd` stays.
+/* Reads with pread() from `offset` on, in pieces of `size` bytes, 1 or more; the offset of `fd`
+ * stays.
  * `fd` must stay open. NULL when the system has no memory for the pieces. */
 SeqReadAhead *seq_read_ahead_new (int fd, guint64 offset, gsize size);
 void seq_read_ahead_free (SeqReadAhead * self);
 
-/* The next piece, the caller's until the next call. `n`: its bytes, fewer than `size` only at the end of
- * the file; 0 behind it; -1 on error, errno not kept. */
+/* The next piece, the caller's until the next call. `n`: its bytes, fewer than `size` only at the
+ * end of the file; 0 behind it; -1 on error, errno not kept. */
 const guint8 *seq_read_ahead_next (SeqReadAhead * self, gssize * n);
 
 /* As many bytes of `fd` as there are up to `size`, 0 at the end, -1 on error */

@@ -44,14 +44,14 @@ typedef enum
 SeqReader *seq_reader_new (const SeqFastxConfig * config, guint n_threads);
 void seq_reader_free (SeqReader * self);
 
-/* Records that can't be read are left out from now on; errors of compression are errors all the same.
- * Before the first file. FALSE with G_FILE_ERROR if the quarantine can't be made. */
+/* Records that can't be read are left out from now on; errors of compression are errors all the
+ * same. Before the first file. FALSE with G_FILE_ERROR if the quarantine can't be made. */
 gboolean seq_reader_set_recovery (SeqReader * self, const SeqRecoveryConfig * config,
     GError ** error);
 guint64 seq_reader_get_n_bad (SeqReader * self);
 
-/* Forgets everything; the next file is the first. FALSE with G_FILE_ERROR if the quarantine can't be
- * emptied. */
+/* Forgets everything; the next file is the first. FALSE with G_FILE_ERROR if the quarantine can't
+ * be emptied. */
 gboolean seq_reader_reset (SeqReader * self, GError ** error);
 
 void seq_reader_begin_file (SeqReader * self);

@@ -20,8 +20,8 @@
 /* Every 2^INDEX_SHIFT-th record's part is noted, to find that of any record. */
 #define INDEX_SHIFT 6
 
-/* Lengths are counted, instead of sorting keys, if the longest is no more than this, or than so many
- * times the number of records. */
+/* Lengths are counted, instead of sorting keys, if the longest is no more than this, or than so
+ * many times the number of records. */
 #define COUNTED_LENGTHS 65536
 #define COUNTED_PER_RECORD 2
 

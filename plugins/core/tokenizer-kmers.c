@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* K-mers of letters that all have codes, which is nearly all there is, many at a time. What is not of
- * that kind is left to the walks. */
+/* K-mers of letters that all have codes, which is nearly all there is, many at a time. What is not
+ * of that kind is left to the walks. */
 
 #define BLOCK SEQ_SINK_BLOCK
 
@@ -38,8 +38,8 @@ pack_kmer (const guint8 *codes, guint k)
 
 #define AVX2 __attribute__ ((target ("avx2")))
 
-/* Where in sixteen letters each byte of two k-mers comes from that end with a byte of eight; negative
- * where it is to be 0. */
+/* Where in sixteen letters each byte of two k-mers comes from that end with a byte of eight;
+ * negative where it is to be 0. */
 AVX2 static inline __m256i
 kmer_places (guint k)
 {

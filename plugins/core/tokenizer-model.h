@@ -6,8 +6,8 @@
 G_BEGIN_DECLS
 
 /* What a tokenizer.json describes: a map of bytes, words that are cut out, and tokens of words by
- * byte pair encoding (BPE) or as a whole (WordLevel). Residues are bytes: a byte that is not ASCII is
- * an unknown unit of its own, whatever the vocabulary holds, unless tokens spell bytes.
+ * byte pair encoding (BPE) or as a whole (WordLevel). Residues are bytes: a byte that is not ASCII
+ * is an unknown unit of its own, whatever the vocabulary holds, unless tokens spell bytes.
  *
  * A model is filled in once and never changed then; any number of threads may walk it. */
 

@@ -117,21 +117,21 @@ seq_kmer_next (SeqKmerReader *reader, const SeqTokenizer *tokenizer, guint8 resi
 /* bytes behind the codes that seq_kmers_pack may read */
 #define SEQ_KMERS_SLACK 16
 
-/* The ids of n k-mers that lie side by side. `codes`: n * k letters, a byte each, which has two bits, and
- * SEQ_KMERS_SLACK bytes. `first`: id of the first of all k-mers. */
+/* The ids of n k-mers that lie side by side. `codes`: n * k letters, a byte each, which has two
+ * bits, and SEQ_KMERS_SLACK bytes. `first`: id of the first of all k-mers. */
 void seq_kmers_pack (const guint8 *codes, guint k, gsize n, guint32 first, guint32 *ids);
 
-/* SEQ_UNITS_SPLIT: the tokens of n residues if all are letters of k-mers, and no rest is unknown. Else
- * FALSE. */
+/* SEQ_UNITS_SPLIT: the tokens of n residues if all are letters of k-mers, and no rest is unknown.
+ * Else FALSE. */
 gboolean seq_kmers_count_split (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
     gsize *count);
 
-/* The same for the window of a sink, which is written and has no unknown unit. FALSE: the sink is as it
- * was, whatever stands in its memory. */
+/* The same for the window of a sink, which is written and has no unknown unit. FALSE: the sink is
+ * as it was, whatever stands in its memory. */
 gboolean seq_kmers_encode_split (SeqSink *sink, gsize n);
 
-/* SEQ_UNITS_OVERLAPPING at a fixed rate: n k-mers, which start at each of the first n residues. Returns:
- * how many are unknown. */
+/* SEQ_UNITS_OVERLAPPING at a fixed rate: n k-mers, which start at each of the first n residues.
+ * Returns: how many are unknown. */
 guint64 seq_kmers_encode_overlapping (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
     SeqDtype dtype, guint8 *out);
 

@@ -118,8 +118,8 @@ walk_chunk (SeqSink *sink, const Chunk *chunk, gsize end)
       : seq_sink_unknown (sink, chunk->start, end, 1);
 }
 
-/* Two-bit codes of some residues, which are looked up many at a time. Behind them stands what may be
- * read with the last ones. */
+/* Two-bit codes of some residues, which are looked up many at a time. Behind them stands what may
+ * be read with the last ones. */
 typedef struct
 {
   gsize begin, end;             /* residues */

@@ -4,10 +4,11 @@
 
 #include <string.h>
 
-/* Two ways lead to ids. Where token i is residue i and onwards, or k-mer i of letters that are all known,
- * which holds for most of what is ever tokenized, ids are made block by block. Everything else is walked
- * unit by unit into a SeqSink, which knows the window that is wanted; counting and finding a token are walks that
- * write nothing, so that they cannot disagree with what encoding does. */
+/* Two ways lead to ids. Where token i is residue i and onwards, or k-mer i of letters that are all
+ * known, which holds for most of what is ever tokenized, ids are made block by block. Everything
+ * else is walked unit by unit into a SeqSink, which knows the window that is wanted; counting and
+ * finding a token are walks that write nothing, so that they cannot disagree with what encoding
+ * does. */
 
 #define BLOCK SEQ_SINK_BLOCK
 

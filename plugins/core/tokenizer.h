@@ -81,18 +81,18 @@ typedef enum
  *                    (default; a unit each) | drop | unknown (one unit)
  *
  * A vocab.txt: one token a line, the first line is id 0. Tokens are single printable ASCII letters,
- * and names in <> or [], of which <cls> [CLS] <s> become the prefix, <eos> [SEP] </s> the suffix, <pad> [PAD] the padding
- * and <unk> [UNK] the unknown token; other names take an id and are never written. Padding is
- * required; an unknown token is required unless `unknown` is skip or error. Lines are at most 64
- * bytes, the file at most 16 MiB and 2^20 tokens.
+ * and names in <> or [], of which <cls> [CLS] <s> become the prefix, <eos> [SEP] </s> the suffix,
+ * <pad> [PAD] the padding and <unk> [UNK] the unknown token; other names take an id and are never
+ * written. Padding is required; an unknown token is required unless `unknown` is skip or error.
+ * Lines are at most 64 bytes, the file at most 16 MiB and 2^20 tokens.
  *
- * A file that starts with a brace is a tokenizer.json of Hugging Face's tokenizers, 64 MiB at most, of
- * which this is read: normalizer null, Lowercase, Uppercase, Replace (one letter by one letter),
- * Sequence of these; pre-tokenizer null, Whitespace, WhitespaceSplit, Split (at one letter, or by the
- * empty regular expression), ByteLevel (without use_regex and add_prefix_space); model BPE, WordLevel;
- * post-processor null, ByteLevel, TemplateProcessing, BertProcessing with one token before and after;
- * anything else is refused by name, and so are tokens of more than 1,024 bytes and, with BPE, two
- * of one id. Residues are bytes: one that is not ASCII is unknown but with
+ * A file that starts with a brace is a tokenizer.json of Hugging Face's tokenizers, 64 MiB at most,
+ * of which this is read: normalizer null, Lowercase, Uppercase, Replace (one letter by one letter),
+ * Sequence of these; pre-tokenizer null, Whitespace, WhitespaceSplit, Split (at one letter, or by
+ * the empty regular expression), ByteLevel (without use_regex and add_prefix_space); model BPE,
+ * WordLevel; post-processor null, ByteLevel, TemplateProcessing, BertProcessing with one token
+ * before and after; anything else is refused by name, and so are tokens of more than 1,024 bytes
+ * and, with BPE, two of one id. Residues are bytes: one that is not ASCII is unknown but with
  * ByteLevel. Special tokens are never found in residues. Padding is the file's own, or its special
  * token <pad> or [PAD]. Of `padding` the id and the direction are read, of `truncation` the
  * direction alone, `decoder` not at all. Where fuse_unk is set, SEQ_UNKNOWN_TOKEN means
@@ -147,14 +147,15 @@ gsize seq_tokenizer_count (const SeqTokenizer *tokenizer, const guint8 *residues
 gsize seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
     gsize first);
 
-/* How many of the `n` residues there have to be for the first `max_body` body tokens, and what is counted
- * with them, to come out as from all: `n` where what follows may matter. Never NO_MEMORY. */
+/* How many of the `n` residues there have to be for the first `max_body` body tokens, and what is
+ * counted with them, to come out as from all: `n` where what follows may matter. Never
+ * NO_MEMORY. */
 gsize seq_tokenizer_get_span (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
     gsize max_body);
 
-/* Writes prefix, body tokens `first` to `first` + `max_body` - 1 (as far as there are any; G_MAXSIZE
- * = all) and suffix to `out` as `dtype`, which the ids have to fit, or as vectors, whatever `dtype`
- * is. `out` has room for them and is aligned to the size of a value.
+/* Writes prefix, body tokens `first` to `first` + `max_body` - 1 (as far as there are any;
+ * G_MAXSIZE = all) and suffix to `out` as `dtype`, which the ids have to fit, or as vectors,
+ * whatever `dtype` is. `out` has room for them and is aligned to the size of a value.
  * `unknown` (may be NULL): the number of unknown units that those tokens stand for is added to it.
  * Units that are left out count with the token before them, at the start with token 0, so the
  * numbers of adjoining windows add up.

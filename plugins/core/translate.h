@@ -91,9 +91,9 @@ void seq_translator_begin (SeqTranslator * translator, const GstSeqRecord * pare
     const guint8 * data);
 
 /* Adds products of the parent to `block`, which nobody shares, until one doesn't fit, or until some
- * millions of codons are read, as many of them may be in no product. Only for a product that is longer
- * than an empty block a block grows. After SEQ_TRANSLATE_FAILED, with
- * `error` set, the block still has the products before; the parent can't be gone on with. */
+ * millions of codons are read, as many of them may be in no product. Only for a product that is
+ * longer than an empty block a block grows. After SEQ_TRANSLATE_FAILED, with `error` set, the block
+ * still has the products before; the parent can't be gone on with. */
 SeqTranslateResult seq_translator_fill (SeqTranslator * translator, SeqBlock * block,
     GError ** error);
 

@@ -50,8 +50,8 @@ CudaDevice *block_cache_device (const BlockCache * cache);
  * are then, 0 with @error if there is none. */
 guint block_cache_reserve (BlockCache * cache, guint n, gsize size, GError ** error);
 
-/* The smallest free block of at least @size bytes, or a new one of exactly that. Where the limit
- * or the driver doesn't allow a new one, free blocks that are too small give way. Page-locked memory
+/* The smallest free block of at least @size bytes, or a new one of exactly that. Where the limit or
+ * the driver doesn't allow a new one, free blocks that are too small give way. Page-locked memory
  * that the driver has refused in spite of that is not asked for again, only less. */
 MemoryBlock *block_cache_acquire (BlockCache * cache, gsize size, GError ** error);
 void block_cache_release (MemoryBlock * block);

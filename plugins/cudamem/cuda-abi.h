@@ -6,8 +6,8 @@
 
 /* What this plugin uses of the CUDA driver's ABI, declared here so that neither the toolkit nor its
  * header is needed to build. Names, numbers and prototypes are those of the CUDA Driver API
- * reference (https://docs.nvidia.com/cuda/cuda-driver-api); tests/fakecuda/check-abi.c compares them
- * with the toolkit's own header where there is one.
+ * reference (https://docs.nvidia.com/cuda/cuda-driver-api); tests/fakecuda/check-abi.c compares
+ * them with the toolkit's own header where there is one.
  *
  * A pointer to a function has exactly the prototype of CUDA_ABI_VERSION, which is the version that
  * the loader asks the driver for: a newer driver then hands out its entry point of that version. */

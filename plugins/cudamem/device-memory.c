@@ -347,9 +347,9 @@ enqueue (CudaDeviceAllocator * self, MemoryBlock * block, const CudaUploadPart *
   return ok && cuda_check (driver->EventRecord (block->ready, stream), "cuEventRecord", error);
 }
 
-/* What keeps the bytes of @source. A buffer of a pool may be the only one that there is, and whoever
- * waits for it would wait for a copy that is only looked at when the next buffer comes. So its
- * memory alone is kept, and the pool makes another. */
+/* What keeps the bytes of @source. A buffer of a pool may be the only one that there is, and
+ * whoever waits for it would wait for a copy that is only looked at when the next buffer comes. So
+ * its memory alone is kept, and the pool makes another. */
 static GstBuffer *
 hold_source (GstBuffer * source)
 {

@@ -12,10 +12,10 @@
  * Where there is a GPU, its buffers are in page-locked host memory, from which a device copies
  * faster and without waiting: upstream is offered such memory to write to, and what comes in other
  * memory is copied once (`stats` counts it). With `upload=true` each buffer is copied to the device
- * in one asynchronous copy, while the consumer works on an earlier one, and leaves as #GstSeqCudaMemory
- * under the caps feature memory:CUDAMemory. A plain map for reading downloads it again, so any
- * element can read it; gst_seq_cuda_memory_wait() and GST_SEQ_MAP_CUDA are for consumers on the
- * device.
+ * in one asynchronous copy, while the consumer works on an earlier one, and leaves as
+ * #GstSeqCudaMemory under the caps feature memory:CUDAMemory. A plain map for reading downloads it
+ * again, so any element can read it; gst_seq_cuda_memory_wait() and GST_SEQ_MAP_CUDA are for
+ * consumers on the device.
  *
  * Without a driver, without a device, or where memory can't be had, the same bytes go on in host
  * memory. That is a warning on the bus, once, where it isn't what was asked for.

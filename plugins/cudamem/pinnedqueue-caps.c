@@ -10,8 +10,8 @@
 /* of the memory that upstream is offered: tensors start there */
 #define ALIGNMENT 128
 
-/* batches beside those in the queue that need memory at the same time: one that comes in, one that the
- * consumer works on, and the one before, which sinks keep as their last sample */
+/* batches beside those in the queue that need memory at the same time: one that comes in, one that
+ * the consumer works on, and the one before, which sinks keep as their last sample */
 #define BUFFERS_BESIDE 3
 
 /* ---- caps ---- */

@@ -90,8 +90,8 @@ piece_tensor_part (const Piece * piece, GstSeqTensorInfo * info, Part * part)
       packed_tensor_part (piece, info, part);
 }
 
-/* Memory of the same kind as @whole, which has @size bytes at least: where the caps say that buffers
- * are in device memory, those of a piece are, too. */
+/* Memory of the same kind as @whole, which has @size bytes at least: where the caps say that
+ * buffers are in device memory, those of a piece are, too. */
 static GstMemory *
 piece_new_memory (GstMemory * whole, gsize size)
 {
@@ -102,8 +102,8 @@ piece_new_memory (GstMemory * whole, gsize size)
   return gst_allocator_alloc (NULL, size, &params);
 }
 
-/* Device memory takes what was written to it when it is unmapped, and can't be mapped any more where
- * that failed. */
+/* Device memory takes what was written to it when it is unmapped, and can't be mapped any more
+ * where that failed. */
 static gboolean
 piece_is_written (GstMemory * memory)
 {
@@ -248,8 +248,8 @@ piece_fill_meta (const Piece * piece, const GstSeqTensorInfo * tensors, GstSeqBa
  * result of the whole. Its tensors are, byte for byte, those that `seqbatch` would have made of
  * these records alone: a padded piece has rows as long as its own longest record needs. (Where
  * `row_multiple` of the meta is 0 they stay as long as they are.) Slots that belong to no record
- * (`fixed-total`) are left out, because a piece as large as the whole would be of no use. A piece of
- * a batch in device memory is in device memory.
+ * (`fixed-total`) are left out, because a piece as large as the whole would be of no use. A piece
+ * of a batch in device memory is in device memory.
  *
  * Static tensors, those without a header, can't be split: their caps tell the one shape that all
  * batches of the stream have.

@@ -8,8 +8,8 @@
  * (`other/tensors`) with a #GstSeqBatchMeta that says which record is where. With a one-hot
  * tokenizer tokens are vectors of float32; lengths and limits count them, not their values.
  *
- * The batches follow from the records and the properties alone: not from the number of workers,
- * nor from how the records came in blocks. 64 MiB of names, of windows each with its record's, end a
+ * The batches follow from the records and the properties alone: not from the number of workers, nor
+ * from how the records came in blocks. 64 MiB of names, of windows each with its record's, end a
  * batch, so that a file of nothing but names can't fill the memory; and rows that wait for others
  * keep no more than 64 KiB of their blocks each, or twice what they need.
  *
@@ -40,8 +40,8 @@ GST_DEBUG_CATEGORY (gst_seq_batch_debug);
 /* batches on their way for each thread: one that it works on and one that waits for it */
 #define JOBS_PER_THREAD 2
 
-/* bytes of a batch of letters from which on it takes longer to write than to hand to another thread,
- * and to get the memory back from that thread's cache */
+/* bytes of a batch of letters from which on it takes longer to write than to hand to another
+ * thread, and to get the memory back from that thread's cache */
 #define LEAST_HANDED_OVER ((gsize) 2 << 20)
 
 /* rows after which batches are made while a block is still being read */
@@ -863,7 +863,8 @@ gst_seq_batch_class_init (GstSeqBatchClass * klass)
       g_param_spec_boxed ("stats", "Statistics", "What has been batched so far: records, batches, "
           "tokens, slots, utilisation (tokens / slots), padding-waste, truncated, windows, skipped, "
           "dropped, unknown, workers; budget-tokens (slots) and budget-records: the limits that "
-          "downstream set for a batch because device memory was short, 0 = none. Posted as element message 'seq-batch-stats' at the end",
+          "downstream set for a batch because device memory was short, 0 = none. Posted as "
+          "element message 'seq-batch-stats' at the end",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 
   gst_element_class_set_static_metadata (element_class, "Sequence batcher", "Codec/Encoder",

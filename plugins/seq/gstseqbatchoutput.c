@@ -11,8 +11,8 @@
 /* bytes of memory kept for the next batches: some queues full of usual ones */
 #define MAX_FREE_MEMORY ((gsize) 64 << 20)
 
-/* bytes that a block may have for each row that waits in it, whatever the row needs: where there are
- * more, a copy costs little beside what it took to read them */
+/* bytes that a block may have for each row that waits in it, whatever the row needs: where there
+ * are more, a copy costs little beside what it took to read them */
 #define KEPT_PER_ROW ((gsize) 64 << 10)
 
 /* ---- blocks ---- */

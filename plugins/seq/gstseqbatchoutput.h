@@ -30,9 +30,9 @@ typedef struct
 GstSeqBatchBlock *gst_seq_batch_block_new (GstBuffer * buffer, GError ** error);
 void gst_seq_batch_block_release (GstSeqBatchBlock * block);
 
-/* When all rows of the block are in the plan, and those of batches gone: what is left of them gets a copy
- * of what it needs where that is little, so that rows which wait for others keep no more than twice
- * their own bytes, or 64 KiB each. max_body: tokens of a row at most. */
+/* When all rows of the block are in the plan, and those of batches gone: what is left of them gets
+ * a copy of what it needs where that is little, so that rows which wait for others keep no more
+ * than twice their own bytes, or 64 KiB each. max_body: tokens of a row at most. */
 void gst_seq_batch_block_let_go (GstSeqBatchBlock * block, SeqBatchPlan * plan,
     const SeqTokenizer * tokenizer, guint32 max_body);
 

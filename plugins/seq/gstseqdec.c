@@ -498,7 +498,8 @@ gst_seq_dec_class_init (GstSeqDecClass * klass)
   g_object_class_install_property (object_class, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics", "What has been given out so far: records, "
           "residues, filtered (records left out by length), bad (left out by on-error), ignored (lines "
-          "and single bytes left out by strictness=lenient), id-hash, bytes (of the input, as they came). Posted as element message 'seq-stats' at the end",
+          "and single bytes left out by strictness=lenient), id-hash, bytes (of the input, as they came). Posted as "
+          "element message 'seq-stats' at the end",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   gst_seq_parser_install_properties (object_class, PROP_PARSER);
 

@@ -8,8 +8,8 @@
  * properties are the arguments of a PyTorch style data loader; everything else is reached through
  * the children `src`, `sort`, `batch`, `queue` and `guard`.
  *
- * `shuffle` with `sort-by-length` shuffles all records and then sorts each group of some thousand by
- * length (seqsort order=grouped), so that batches come in random company and still have little
+ * `shuffle` with `sort-by-length` shuffles all records and then sorts each group of some thousand
+ * by length (seqsort order=grouped), so that batches come in random company and still have little
  * padding. Sorting everything and then shuffling the records would undo the sort.
  *
  * |[

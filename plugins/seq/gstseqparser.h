@@ -67,8 +67,8 @@ void gst_seq_parser_get_property (const GstSeqParserSettings * settings, GstSeqP
     GValue * value);
 
 /* Tells of the records that a reader leaves out: each in the log, and the first GST_SEQ_MAX_REPORTS
- * of a run as element messages `seq-bad-record` with location, line, byte, record and reason. `locate`
- * says what file is being read, or is NULL. */
+ * of a run as element messages `seq-bad-record` with location, line, byte, record and reason.
+ * `locate` says what file is being read, or is NULL. */
 #define GST_SEQ_MAX_REPORTS 100
 typedef struct
 {
@@ -77,8 +77,8 @@ typedef struct
   guint n_reports;
 } GstSeqParserReporter;
 
-/* A reader for the settings. The reporter is the caller's and outlives it. NULL, with an error posted, if
- * the settings can't be met. */
+/* A reader for the settings. The reporter is the caller's and outlives it. NULL, with an error
+ * posted, if the settings can't be met. */
 SeqReader *gst_seq_parser_new_reader (const GstSeqParserSettings * settings,
     GstSeqParserReporter * reporter);
 

@@ -830,7 +830,8 @@ gst_seq_src_class_init (GstSeqSrcClass * klass)
   g_object_class_install_property (object_class, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics", "What has been given out so far: records, "
           "residues, filtered (records left out by length), bad (left out by on-error), ignored (lines "
-          "and single bytes left out by strictness=lenient), id-hash, bytes (of the input, as stored). Posted as element message 'seq-stats' at the end",
+          "and single bytes left out by strictness=lenient), id-hash, bytes (of the input, as stored). Posted as "
+          "element message 'seq-stats' at the end",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   gst_seq_parser_install_properties (object_class, PROP_PARSER);
 

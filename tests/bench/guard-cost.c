@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What cudamemguard costs a batch on the fake driver, which answers at once: against identity in its
- * place. Prints a line of names, then a line of nanoseconds a batch for each round. Argument:
+/* What cudamemguard costs a batch on the fake driver, which answers at once: against identity in
+ * its place. Prints a line of names, then a line of nanoseconds a batch for each round. Argument:
  * rounds. */
 
 #include "fakecuda-test.h"

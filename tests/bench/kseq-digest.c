@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Whether two files hold the same records, in whatever order: prints their number, a sum over a hash
- * of each (header and residues), and whether the lengths ascend. Read by kseq.h, so that a mistake of
- * our own parser can't hide itself. */
+/* Whether two files hold the same records, in whatever order: prints their number, a sum over a
+ * hash of each (header and residues), and whether the lengths ascend. Read by kseq.h, so that a
+ * mistake of our own parser can't hide itself. */
 
 #include <stdio.h>
 #include <zlib.h>

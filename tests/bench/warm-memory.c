@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* warm-memory BYTES: touches so much memory and ends. On a virtual machine the host takes back pages
- * that have been free for a while, and the next program to use them waits until it gives them again:
- * that wait is this program's then, and not that of what is measured behind it. */
+/* warm-memory BYTES: touches so much memory and ends. On a virtual machine the host takes back
+ * pages that have been free for a while, and the next program to use them waits until it gives them
+ * again: that wait is this program's then, and not that of what is measured behind it. */
 
 #include <stdio.h>
 #include <stdlib.h>

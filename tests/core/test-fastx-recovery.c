@@ -4,8 +4,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-/* What comes of an input: records, one a line, as id:name|residues|qualities; errors, one a line, as
- * line,byte,record; and what went to the quarantine. */
+/* What comes of an input: records, one a line, as id:name|residues|qualities; errors, one a line,
+ * as line,byte,record; and what went to the quarantine. */
 typedef struct
 {
   GString *records;
@@ -303,8 +303,8 @@ test_long_cut (void)
   }
 }
 
-/* Random damage: every byte of the input is in a record or in the quarantine, and the outcome does not
- * depend on the pieces. */
+/* Random damage: every byte of the input is in a record or in the quarantine, and the outcome does
+ * not depend on the pieces. */
 static void
 test_random_damage (void)
 {

@@ -294,7 +294,8 @@ make_fasta (guint n, guint wrap, guint seed, GPtrArray * expected)
   return text;
 }
 
-/* A line that is none of FASTA's behind the text: it is found in its place, however lines are counted. */
+/* A line that is none of FASTA's behind the text: it is found in its place, however lines are
+ * counted. */
 static void
 check_place (GString * text, gsize step)
 {
@@ -409,8 +410,8 @@ check_changes (const gchar * text, gsize step)
       }
 }
 
-/* A record that is whole is taken at once, of one that comes byte by byte each byte is looked at: what
- * comes of it is the same, whatever byte stands where, is one too many, or missing. */
+/* A record that is whole is taken at once, of one that comes byte by byte each byte is looked at:
+ * what comes of it is the same, whatever byte stands where, is one too many, or missing. */
 static void
 test_whole_records (void)
 {

@@ -127,8 +127,8 @@ test_truncated_content (void)
   seq_inflate_free (inflate);
 }
 
-/* Codes that are in no table decode to something; not to what the file before had in its tables. Found
- * by fuzzing: a fixed block, and a dynamic one whose codes are too few. */
+/* Codes that are in no table decode to something; not to what the file before had in its tables.
+ * Found by fuzzing: a fixed block, and a dynamic one whose codes are too few. */
 static void
 test_after_another (void)
 {

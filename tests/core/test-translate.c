@@ -9,7 +9,7 @@
 
 static const SeqTranslateConfig default_config = {.genetic_code = 1,.min_length = 1 };
 
-/* --- records ----------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 /* What the translator is handed: one after the other in one piece of memory of exactly their size,
  * so that a sanitizer sees each step outside. */
@@ -139,7 +139,7 @@ assert_one (const SeqTranslateConfig * config, const gchar * nucleotides, const 
   g_assert_cmpstr (joined, ==, expected);
 }
 
-/* --- another way to do it ------------------------------------------------------------------------ */
+/* --- another way to do it --------------------------------------------------------------------- */
 
 /* The obvious way: copies of chunks, their reverse complements, strings split at stops. */
 
@@ -249,7 +249,7 @@ check (const SeqTranslateConfig * config, const Parents * p)
   g_ptr_array_unref (expected);
 }
 
-/* --- products ---------------------------------------------------------------------------------- */
+/* --- products --------------------------------------------------------------------------------- */
 
 /* By hand:
  *   +1 ATG GCC TAA ACT  +2 TGG CCT AAA CT.  +3 GGC CTA AAC T..
@@ -434,7 +434,7 @@ test_random (void)
   }
 }
 
-/* --- blocks ------------------------------------------------------------------------------------ */
+/* --- blocks ----------------------------------------------------------------------------------- */
 
 static void
 test_many_blocks (void)
@@ -570,7 +570,7 @@ test_full_to_the_brim (void)
   }
 }
 
-/* --- errors ------------------------------------------------------------------------------------ */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 static void
 test_settings (void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* `strictness` and `on-error`, which seqsrc and seqdec share. What the parser makes of each odd input is
- * tested in core; here is what the elements make of it. */
+/* `strictness` and `on-error`, which seqsrc and seqdec share. What the parser makes of each odd
+ * input is tested in core; here is what the elements make of it. */
 #include "seq-run.h"
 
 static const gchar *const elements[] = { "seqsrc location=\"%s/x\"", "filesrc location=\"%s/x\" "

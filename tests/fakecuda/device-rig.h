@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What tests of elements on a driver share. They run on the fake driver and on a real one; what only
- * the fake can do is left out there. */
+/* What tests of elements on a driver share. They run on the fake driver and on a real one; what
+ * only the fake can do is left out there. */
 
 #include <gst/check/gstharness.h>
 

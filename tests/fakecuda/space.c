@@ -3,9 +3,9 @@
 
 #include <sys/mman.h>
 
-/* Address space of a device. There are many more addresses than there is memory, as on a real device;
- * memory is taken in pages of 2 MiB, which need not lie together. Addresses that were freed are
- * handed out again late, so that a pointer that is kept too long points to nothing. */
+/* Address space of a device. There are many more addresses than there is memory, as on a real
+ * device; memory is taken in pages of 2 MiB, which need not lie together. Addresses that were freed
+ * are handed out again late, so that a pointer that is kept too long points to nothing. */
 
 #define SPACE_FACTOR 4
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Device memory of pinnedqueue in the hands of consumers: with streams of their own, on the host and
- * on the device in turn, behind a guard that splits batches. */
+/* Device memory of pinnedqueue in the hands of consumers: with streams of their own, on the host
+ * and on the device in turn, behind a guard that splits batches. */
 #include "device-rig.h"
 
 /* A consumer on the device: it never waits on the host, has its kernels wait instead, and lets go

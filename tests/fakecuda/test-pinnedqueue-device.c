@@ -193,8 +193,8 @@ test_upload (void)
   assert_clean ();
 }
 
-/* The calls in a trace from that of the device on, without the suffix of the version, a space behind
- * each */
+/* The calls in a trace from that of the device on, without the suffix of the version, a space
+ * behind each */
 static gchar *
 calls_of_trace (const gchar * path)
 {
@@ -746,8 +746,8 @@ test_no_such_device (void)
 }
 
 /* CUDA doesn't survive a fork, so the child of a process that used it goes the host path, and says
- * nothing. Threads don't survive it either, so the parent has none: in a process of its own, with an
- * element that has used the driver and runs no task. */
+ * nothing. Threads don't survive it either, so the parent has none: in a process of its own, with
+ * an element that has used the driver and runs no task. */
 static void
 test_fork (void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Runs a fuzz target over a directory of inputs, each one test case, where there is no libFuzzer: the
- * corpus, and what fuzzing has found, stay part of the tests. DRIVER DIRECTORY [GLIB'S OPTIONS] */
+/* Runs a fuzz target over a directory of inputs, each one test case, where there is no libFuzzer:
+ * the corpus, and what fuzzing has found, stay part of the tests. DRIVER DIRECTORY [GLIB'S
+ * OPTIONS] */
 
 #include "fuzz.h"
 

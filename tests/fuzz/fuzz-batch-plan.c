@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The batch planner: no batch is over a limit but one of a single row, every row is in one batch once,
- * the one that has waited longest is in the next, and asking more often changes nothing. */
+/* The batch planner: no batch is over a limit but one of a single row, every row is in one batch
+ * once, the one that has waited longest is in the next, and asking more often changes nothing. */
 
 #include "batch-plan.h"
 #include "fuzz.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Batches as they come back from other elements: whatever their meta says of tensors that are smaller
- * than that, or not there, nothing behind a tensor's end is read, and a piece that a batch was split
- * into is a batch that describes itself rightly. */
+/* Batches as they come back from other elements: whatever their meta says of tensors that are
+ * smaller than that, or not there, nothing behind a tensor's end is read, and a piece that a batch
+ * was split into is a batch that describes itself rightly. */
 
 #include <gst/seq/seq.h>
 

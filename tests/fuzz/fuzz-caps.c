@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Caps from downstream: seqbatch and pinnedqueue settle on caps that are fixed and were asked for, or
- * say that there are none; and a batch is what its caps say. */
+/* Caps from downstream: seqbatch and pinnedqueue settle on caps that are fixed and were asked for,
+ * or say that there are none; and a batch is what its caps say. */
 
 #include <gst/check/gstharness.h>
 #include <gst/seq/seq.h>

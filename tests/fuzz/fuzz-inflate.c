@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The inflaters: however the stream is split, and with or without a thread that runs ahead, they give
- * the same bytes, and then the same error. */
+/* The inflaters: however the stream is split, and with or without a thread that runs ahead, they
+ * give the same bytes, and then the same error. */
 
 #include "fuzz.h"
 #include "inflate-private.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Going on behind bad records: however the input is split, it gives the same records, the same losses
- * and the same bytes in the quarantine, and each byte that is there stands in the input. */
+/* Going on behind bad records: however the input is split, it gives the same records, the same
+ * losses and the same bytes in the quarantine, and each byte that is there stands in the input. */
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -2,8 +2,8 @@
 #pragma once
 
 /* What the fuzz targets share. Each is one file with one function, LLVMFuzzerTestOneInput(), which
- * aborts where a property does not hold. It is linked with libFuzzer, which makes inputs up, or with
- * driver.c, which takes them from the corpus.
+ * aborts where a property does not hold. It is linked with libFuzzer, which makes inputs up, or
+ * with driver.c, which takes them from the corpus.
  *
  * An input is read from its front: first bytes that choose (a configuration, where to split), then
  * what is worked on. Where it has ended, all choices are 0; so another choice at the end of the

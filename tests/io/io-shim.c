@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A file system that misbehaves, as a library for LD_PRELOAD: it stands between a program and read(),
- * pread() and writev() on files whose path begins with IO_SHIM_PATH. What is done is in the
+/* A file system that misbehaves, as a library for LD_PRELOAD: it stands between a program and
+ * read(), pread() and writev() on files whose path begins with IO_SHIM_PATH. What is done is in the
  * environment, all of it optional:
  *
  *   IO_SHIM_SHORT=N      reads and writes move 1 to N bytes, as they fall

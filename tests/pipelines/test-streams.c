@@ -38,8 +38,8 @@ assert_same_as (const gchar * path, const gchar * expected, gsize size)
   g_free (text);
 }
 
-/* Runs a shell command with the two files as $1 and $2. The compressors are the machine's; a missing
- * one leaves its case out. */
+/* Runs a shell command with the two files as $1 and $2. The compressors are the machine's; a
+ * missing one leaves its case out. */
 static gboolean
 compress (const gchar * command, const gchar * from, const gchar * to)
 {

@@ -7,7 +7,8 @@
 G_BEGIN_DECLS
 
 /* Caps feature of buffers in device memory, the same as GStreamer's own CUDA elements use. The
- * memory is linear, and of a type of its own: gst_is_cuda_memory() of libgstcuda doesn't know it. */
+ * memory is linear, and of a type of its own: gst_is_cuda_memory() of libgstcuda doesn't know
+ * it. */
 #define GST_SEQ_CAPS_FEATURE_CUDA_MEMORY "memory:CUDAMemory"
 #define GST_SEQ_CUDA_MEMORY_TYPE "SeqCUDAMemory"
 
