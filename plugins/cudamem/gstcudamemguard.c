@@ -160,7 +160,9 @@ gst_cuda_mem_guard_sink_event (GstPad * pad, GstObject * parent, GstEvent * even
 static GstFlowReturn
 gst_cuda_mem_guard_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
 {
-  return gst_seq_event_flow (GST_CUDA_MEM_GUARD (parent)->srcpad,
+  GstEventType type = GST_EVENT_TYPE (event);
+
+  return gst_seq_event_flow (GST_CUDA_MEM_GUARD (parent)->srcpad, type,
       gst_cuda_mem_guard_sink_event (pad, parent, event));
 }
 

@@ -22,13 +22,16 @@ gst_seq_pad_is_flushing (GstPad * srcpad)
   return flushing;
 }
 
-/* What an event-full function returns, when the event was to go on through `srcpad`. */
+/* What an event-full function returns, when the event, of that type, was to go on through `srcpad`.
+ * Without an event-full function pads tell upstream the same, but for FLUSHING. */
 static inline GstFlowReturn
-gst_seq_event_flow (GstPad * srcpad, gboolean handled)
+gst_seq_event_flow (GstPad * srcpad, GstEventType type, gboolean handled)
 {
   if (handled)
     return GST_FLOW_OK;
-  return gst_seq_pad_is_flushing (srcpad) ? GST_FLOW_FLUSHING : GST_FLOW_ERROR;
+  if (gst_seq_pad_is_flushing (srcpad))
+    return GST_FLOW_FLUSHING;
+  return type == GST_EVENT_CAPS ? GST_FLOW_NOT_NEGOTIATED : GST_FLOW_ERROR;
 }
 
 G_END_DECLS

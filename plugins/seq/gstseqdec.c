@@ -307,7 +307,9 @@ gst_seq_dec_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
 static GstFlowReturn
 gst_seq_dec_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
 {
-  return gst_seq_event_flow (GST_SEQ_DEC (parent)->srcpad,
+  GstEventType type = GST_EVENT_TYPE (event);
+
+  return gst_seq_event_flow (GST_SEQ_DEC (parent)->srcpad, type,
       gst_seq_dec_sink_event (pad, parent, event));
 }
 

@@ -16,6 +16,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "event-flow.h"
 #include "textout.h"
 
 GST_DEBUG_CATEGORY_STATIC (seq_enc_debug);
@@ -260,6 +261,17 @@ gst_seq_enc_sink_event (GstBaseTransform * trans, GstEvent * event)
   return GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
 }
 
+/* In place of the base class's own, which does the same but for what it returns. */
+static GstFlowReturn
+gst_seq_enc_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  GstBaseTransform *trans = GST_BASE_TRANSFORM (parent);
+  GstEventType type = GST_EVENT_TYPE (event);
+
+  return gst_seq_event_flow (GST_BASE_TRANSFORM_SRC_PAD (trans), type,
+      gst_seq_enc_sink_event (trans, event));
+}
+
 /* ---- object ---- */
 
 static void
@@ -306,6 +318,7 @@ static void
 gst_seq_enc_init (GstSeqEnc * self)
 {
   self->line_width = DEFAULT_LINE_WIDTH;
+  gst_pad_set_event_full_function (GST_BASE_TRANSFORM_SINK_PAD (self), gst_seq_enc_sink_event_full);
 }
 
 static void

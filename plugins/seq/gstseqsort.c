@@ -574,7 +574,9 @@ gst_seq_sort_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
 static GstFlowReturn
 gst_seq_sort_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * event)
 {
-  return gst_seq_event_flow (GST_SEQ_SORT (parent)->srcpad,
+  GstEventType type = GST_EVENT_TYPE (event);
+
+  return gst_seq_event_flow (GST_SEQ_SORT (parent)->srcpad, type,
       gst_seq_sort_sink_event (pad, parent, event));
 }
 

@@ -20,6 +20,7 @@ static const Case cases[] = {
   {"seqsort", RECORDS_CAPS},
   {"seqbatch batch-size=1", RECORDS_CAPS},
   {"seqtranslate min-length=1", RECORDS_CAPS},
+  {"seqenc", RECORDS_CAPS},
   {"cudamemguard", RECORDS_CAPS},
 };
 
@@ -181,6 +182,36 @@ test_flush (gconstpointer data)
   rig_free (rig);
 }
 
+static gboolean
+refuse_caps (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  gboolean ok = GST_EVENT_TYPE (event) != GST_EVENT_CAPS;
+
+  gst_event_unref (event);
+  return ok;
+}
+
+/* Caps that downstream refuses while nothing stops: upstream is told so, or, where it has nothing more
+ * to send by then, the application is. */
+static void
+test_refused_caps (gconstpointer data)
+{
+  const Case *c = data;
+  Rig *rig = rig_new (c);
+  GstMessage *message;
+
+  gst_pad_set_event_function (rig->downstream, refuse_caps);
+  push_events (rig, c);
+  if (gst_pad_push (rig->upstream, new_buffer (c)) != GST_FLOW_NOT_NEGOTIATED) {
+    gst_pad_push_event (rig->upstream, gst_event_new_eos ());
+    message = gst_bus_pop_filtered (rig->bus, GST_MESSAGE_ERROR);
+    g_assert_nonnull (message);
+    gst_message_unref (message);
+  }
+  g_assert_cmpuint (rig->n_buffers, ==, 0);
+  rig_free (rig);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -189,11 +220,14 @@ main (int argc, char **argv)
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     gchar *stopping = g_strconcat ("/stopping/", cases[i].element, NULL);
     gchar *flush = g_strconcat ("/flush/", cases[i].element, NULL);
+    gchar *refused = g_strconcat ("/refused-caps/", cases[i].element, NULL);
 
     g_test_add_data_func (stopping, &cases[i], test_stopping);
     g_test_add_data_func (flush, &cases[i], test_flush);
+    g_test_add_data_func (refused, &cases[i], test_refused_caps);
     g_free (stopping);
     g_free (flush);
+    g_free (refused);
   }
   return g_test_run ();
 }
