@@ -35,9 +35,9 @@ typedef struct
 #define FOR_SPLIT (1 << SPLIT)
 #define FOR_ONE_HOT (1 << ONE_HOT)
 #define FOR_KMERS (1 << OVERLAPPING | FOR_SPLIT)
-#define FOR_LETTER_IDS (1 << LETTERS | FOR_KMERS)       /* bytes have ids already */
+#define FOR_LETTER_IDS (1 << LETTERS | FOR_SPLIT)       /* bytes have ids already */
 #define FOR_LETTERS (FOR_LETTER_IDS | FOR_ONE_HOT)
-#define FOR_IDS (FOR_LETTER_IDS | 1 << BYTES)
+#define FOR_IDS (1 << LETTERS | FOR_KMERS | 1 << BYTES)
 #define FOR_ALL (FOR_IDS | FOR_ONE_HOT)
 
 static const struct

@@ -70,8 +70,8 @@ typedef enum
  *   case             keep (default) | upper | lower: what letters are read as, ASCII only
  *   replace          pairs of letters: after `case`, the first of each is read as the second
  *   drop             letters that are passed over, after `case` and `replace`
- *   letters, first-letter     single letters in the order of their ids, and the id of the first;
- *                    one-hot: of their channels (required)
+ *   letters, first-letter     single letters in the order of their ids, and the id of the first
+ *                    (not for overlapping); one-hot: of their channels (required)
  *   zeros            one-hot: letters that are known, but zeros in all channels
  *   k, kmer-letters, first-kmer   k-mers: 1 to 15 letters out of four, in the order of their ids
  *                    (the last letter runs fastest), and the id of the first k-mer

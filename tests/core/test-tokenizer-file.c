@@ -174,6 +174,8 @@ test_malformed (void)
     {"[tokenizer]\nunits=bytes\nvocabulary-size=255\npad=0\n", "vocabulary-size: bytes have"},
     {"[tokenizer]\nunits=bytes\nvocabulary-size=256\npad=0\nletters=A\n",
         "letters: does not go with these units"},
+    {OVERLAPPING "letters=ACGTN\n", "letters: does not go with these units"},
+    {OVERLAPPING "first-letter=10\n", "first-letter: does not go with these units"},
     {LETTERS "k=3\n", "k: does not go with"},
     {LETTERS "remainder=drop\n", "remainder: does not go with"},
     {OVERLAPPING "remainder=drop\n", "remainder: does not go with"},
