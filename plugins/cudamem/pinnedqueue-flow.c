@@ -178,15 +178,18 @@ starts_stream (GstEvent * event)
 static gboolean
 skip_to_boundary_locked (GstPinnedQueue * self, PrefetchItem * item)
 {
-  while (prefetch_pop (&self->prefetch, item)) {
-    if (item->object != NULL && GST_IS_EVENT (item->object)
+  gboolean found = FALSE;
+
+  while (!found && prefetch_pop (&self->prefetch, item)) {
+    found = item->object != NULL && GST_IS_EVENT (item->object)
         && (starts_stream (GST_EVENT_CAST (item->object))
-            || GST_EVENT_TYPE (item->object) == GST_EVENT_EOS))
-      return TRUE;
-    prefetch_item_drop (item);
+        || GST_EVENT_TYPE (item->object) == GST_EVENT_EOS);
+    if (!found)
+      prefetch_item_drop (item);
   }
+  /* there is room, and a query that was dropped is done */
   wake_all_locked (self);
-  return FALSE;
+  return found;
 }
 
 /* Each of these gives the lock up while it calls downstream */

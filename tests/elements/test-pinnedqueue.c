@@ -546,6 +546,50 @@ test_downstream_eos (void)
   rig_clear (&rig);
 }
 
+static gpointer
+push_run (gpointer data)
+{
+  return GINT_TO_POINTER (push (data, 3));
+}
+
+static GstPadProbeReturn
+accept_from_segment_on (GstPad * pad, GstPadProbeInfo * info, gpointer rig)
+{
+  if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_SEGMENT)
+    set_shut (rig, FALSE, GST_FLOW_OK);
+  return GST_PAD_PROBE_OK;
+}
+
+/* Downstream wants no more, but another segment is in the queue already, and upstream waits for room:
+ * what is dropped up to the segment makes room. */
+static void
+test_downstream_eos_before_segment (void)
+{
+  GstSegment segment;
+  GThread *pusher;
+  Rig rig;
+
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  rig_init (&rig);
+  rig.shut = TRUE;
+  rig_start (&rig);
+  push (&rig, 0);
+  WAIT_FOR (is_inside (&rig));
+  push (&rig, 1);
+  push (&rig, 2);
+  gst_pad_push_event (rig.src, gst_event_new_segment (&segment));
+  pusher = g_thread_new ("pusher", push_run, &rig);
+  g_usleep (100000);
+  gst_pad_add_probe (rig.sink, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, accept_from_segment_on, &rig,
+      NULL);
+  set_shut (&rig, FALSE, GST_FLOW_EOS);
+  WAIT_FOR (log_ends (&rig, "b3 "));
+  g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (pusher)), ==, GST_FLOW_OK);
+  g_assert_cmpint (push (&rig, 4), ==, GST_FLOW_OK);
+  WAIT_FOR (log_ends (&rig, "b3 b4 "));
+  rig_clear (&rig);
+}
+
 static void
 test_serialized_order (void)
 {
@@ -874,6 +918,7 @@ main (int argc, char **argv)
   g_test_add_func ("/pinnedqueue/error-goes-up", test_error_goes_up);
   g_test_add_func ("/pinnedqueue/error-after-eos", test_error_after_eos);
   g_test_add_func ("/pinnedqueue/downstream-eos", test_downstream_eos);
+  g_test_add_func ("/pinnedqueue/downstream-eos-before-segment", test_downstream_eos_before_segment);
   g_test_add_func ("/pinnedqueue/serialized-order", test_serialized_order);
   g_test_add_func ("/pinnedqueue/query-and-shutdown", test_query_and_shutdown);
   g_test_add_func ("/pinnedqueue/buffer-list", test_buffer_list);
