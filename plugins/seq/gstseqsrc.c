@@ -416,7 +416,7 @@ is_unlocked (GstSeqSrc * self)
 static gboolean
 next_of_ranges (GstSeqSrc * self, SeqBlock ** block)
 {
-  SeqFastxPosition position = { 0 };
+  SeqFastxPosition position = { .line = 1 };    /* of the next file, when this one ends */
   guint64 bytes, next_id, filtered;
   SeqRangeStatus status;
 

@@ -179,6 +179,22 @@ test_errors (Files * f, gconstpointer data)
   }
 }
 
+/* Lines are counted anew in a file that is read in order behind one in ranges. */
+static void
+test_error_in_next_file (Files * f, gconstpointer data)
+{
+  Run *run;
+
+  write_large (f, "a.fa", -1);
+  files_write (f, "b.fa", ">a\nAC\nA\001\n", -1);
+  compare (f, "location=\"%D/?.fa\"");
+  compare (f, "location=\"%D/?.fa\" on-error=skip");
+  run = run_with (f, "location=\"%D/?.fa\"", 3);
+  g_assert_nonnull (run->error);
+  g_assert_cmpuint (structure_get (run->details, "line"), ==, 3);
+  run_free (run);
+}
+
 static void
 test_seek_and_stop (Files * f, gconstpointer data)
 {
@@ -223,6 +239,7 @@ main (int argc, char **argv)
   ADD ("/seqsrc-ranges/fastq", test_fastq);
   ADD ("/seqsrc-ranges/several-files", test_several_files);
   ADD ("/seqsrc-ranges/errors", test_errors);
+  ADD ("/seqsrc-ranges/error-in-next-file", test_error_in_next_file);
   ADD ("/seqsrc-ranges/seek-and-stop", test_seek_and_stop);
   return g_test_run ();
 }
