@@ -340,7 +340,7 @@ may_be_unknown (const SeqTokenizer *tokenizer)
 SeqTokenizer *
 seq_tokenizer_new (const gchar *name_or_path, SeqUnknown unknown, GError **error)
 {
-  SeqTokenizer *tokenizer = g_atomic_rc_box_new0 (SeqTokenizer);
+  SeqTokenizer *tokenizer = g_new0 (SeqTokenizer, 1);
   guint i;
 
   tokenizer->unknown = unknown;
@@ -364,29 +364,16 @@ seq_tokenizer_new (const gchar *name_or_path, SeqUnknown unknown, GError **error
   return tokenizer;
 
 failed:
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
   return NULL;
 }
 
-SeqTokenizer *
-seq_tokenizer_ref (SeqTokenizer *tokenizer)
-{
-  return g_atomic_rc_box_acquire (tokenizer);
-}
-
-static void
-tokenizer_clear (gpointer data)
-{
-  SeqTokenizer *tokenizer = data;
-
-  g_clear_pointer (&tokenizer->model, seq_tokenizer_model_free);
-  g_clear_pointer (&tokenizer->rows, g_free);
-}
-
 void
-seq_tokenizer_unref (SeqTokenizer *tokenizer)
+seq_tokenizer_free (SeqTokenizer *tokenizer)
 {
-  g_atomic_rc_box_release_full (tokenizer, tokenizer_clear);
+  g_clear_pointer (&tokenizer->model, seq_tokenizer_model_free);
+  g_free (tokenizer->rows);
+  g_free (tokenizer);
 }
 
 guint

@@ -104,9 +104,8 @@ typedef enum
  * SEQ_TOKENIZER_NO_MEMORY.
  * Returns: a new tokenizer, or NULL with `error` set. */
 SeqTokenizer *seq_tokenizer_new (const gchar *name_or_path, SeqUnknown unknown, GError **error);
-SeqTokenizer *seq_tokenizer_ref (SeqTokenizer *tokenizer);
-void seq_tokenizer_unref (SeqTokenizer *tokenizer);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (SeqTokenizer, seq_tokenizer_unref)
+void seq_tokenizer_free (SeqTokenizer *tokenizer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SeqTokenizer, seq_tokenizer_free)
 
 /* The names of the presets, NULL-terminated, static. */
 const gchar *const *seq_tokenizer_list_presets (void);

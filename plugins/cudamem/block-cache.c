@@ -199,12 +199,6 @@ block_cache_unref (BlockCache * cache)
   g_free (cache);
 }
 
-CudaDevice *
-block_cache_device (const BlockCache * cache)
-{
-  return cache->device;
-}
-
 static gboolean
 round_up (gsize size, gsize unit, gsize * rounded)
 {
@@ -261,7 +255,7 @@ block_cache_reserve (BlockCache * cache, guint n, gsize size, GError ** error)
   }
   g_mutex_lock (&cache->lock);
   have = count_free_locked (cache, block_size);
-  if (have < n && cuda_device_enter (cache->device, error)) {
+  if (have < n && cuda_device_enter (cache->device, have == 0 ? error : NULL)) {
     for (n -= have; n > 0; n /= 2) {
       g_clear_error (&why);
       if (region_new (cache, n, block_size, &why) != NULL)

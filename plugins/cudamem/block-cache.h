@@ -43,8 +43,6 @@ BlockCache *block_cache_ref (BlockCache * cache);
 /* Frees the memory with the last reference. In a forked child nothing is freed. */
 void block_cache_unref (BlockCache * cache);
 
-CudaDevice *block_cache_device (const BlockCache * cache);
-
 /* Allocates @n blocks of @size bytes in one piece; where that fails, or passes the limit, half as
  * many, and so on. Blocks that are free and of that size at least count. Returns how many there
  * are then, 0 with @error if there is none. */

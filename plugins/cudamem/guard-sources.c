@@ -100,17 +100,6 @@ has_handler (GuardSources * sources, guint signal)
   return g_signal_has_handler_pending (sources->element, signal, 0, FALSE);
 }
 
-gboolean
-guard_sources_exist (GuardSources * sources)
-{
-  gboolean exist;
-
-  g_mutex_lock (&sources->list_lock);
-  exist = sources->providers->len > 0;
-  g_mutex_unlock (&sources->list_lock);
-  return exist || has_handler (sources, sources->collect_signal);
-}
-
 /* ---- samples ---- */
 
 void

@@ -42,9 +42,6 @@ void guard_sources_clear (GuardSources * sources);
 gboolean guard_sources_add (GuardSources * sources, GstSeqMemoryProvider * provider);
 gboolean guard_sources_remove (GuardSources * sources, GstSeqMemoryProvider * provider);
 
-/* Is there anybody to ask? */
-gboolean guard_sources_exist (GuardSources * sources);
-
 void guard_sample_init (GuardSample * sample);
 
 /* Adds what one source knows */

@@ -710,50 +710,63 @@ gst_seq_batch_src_event (GstPad * pad, GstObject * parent, GstEvent * event)
 
 /* ---- states ---- */
 
+/* What the properties say holds from here on, but for limits. The tokenizer's file is read without a
+ * lock: who asks for a property meanwhile does not wait for it. */
 static gboolean
-start (GstSeqBatch * self)
+take_settings (GstSeqBatch * self, GError ** error)
 {
-  GstSeqBatchSettings *settings = &self->settings;
-  SeqBatchLimits limits;
-  GError *error = NULL;
+  GstSeqBatchSettings *active = &self->active;
   gboolean ok;
 
   GST_OBJECT_LOCK (self);
-  self->tokenizer = seq_tokenizer_new (settings->tokenizer ? settings->tokenizer : "",
-      settings->unknown, &error);
-  ok = self->tokenizer && gst_seq_batch_settings_check (settings, self->tokenizer, &error);
-  if (ok) {
-    self->active = *settings;
-    self->active.tokenizer = NULL;
-    self->specials = seq_tokenizer_get_n_prefix (self->tokenizer) +
-        seq_tokenizer_get_n_suffix (self->tokenizer);
-    self->max_length = gst_seq_batch_settings_get_max_length (settings);
-    if (self->max_length == 0) {        /* a tensor's dimension is the limit then */
-      self->max_length = G_MAXINT32;
-      self->active.overlong = GST_SEQ_OVERLONG_ERROR;
-    }
-    self->max_body = self->max_length - self->specials;
-    self->truncate_left = gst_seq_batch_settings_truncate_left (settings, self->tokenizer);
-    self->stride = settings->stride > 0 ? settings->stride : self->max_body;
-    self->n_workers = gst_seq_workers (settings->num_gpus, 0, settings->workers);
-    gst_seq_batch_settings_get_limits (settings, &limits);
-    self->limits_changed = self->budget_changed = FALSE;
-    self->budget = (GstSeqBatchBudget) { 0 };
-    self->shrinkable = FALSE;
-    self->counts = (Counts) { 0 };
-  }
+  *active = self->settings;
+  active->tokenizer = g_strdup (active->tokenizer ? active->tokenizer : "");
+  self->limits_changed = self->budget_changed = FALSE;
+  self->budget = (GstSeqBatchBudget) { 0 };
+  self->shrinkable = FALSE;
+  self->counts = (Counts) { 0 };
   GST_OBJECT_UNLOCK (self);
 
-  if (!ok) {
+  self->tokenizer = seq_tokenizer_new (active->tokenizer, active->unknown, error);
+  ok = self->tokenizer && gst_seq_batch_settings_check (active, self->tokenizer, error);
+  g_clear_pointer (&active->tokenizer, g_free);
+  if (!ok)
+    g_clear_pointer (&self->tokenizer, seq_tokenizer_free);
+  return ok;
+}
+
+static gboolean
+start (GstSeqBatch * self)
+{
+  guint n_workers;
+  SeqBatchLimits limits;
+  GError *error = NULL;
+
+  if (!take_settings (self, &error)) {
     GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS, ("%s", error->message), (NULL));
     g_error_free (error);
-    g_clear_pointer (&self->tokenizer, seq_tokenizer_unref);
     return FALSE;
   }
-  GST_INFO_OBJECT (self, "%u workers", self->n_workers);
+  self->specials = seq_tokenizer_get_n_prefix (self->tokenizer) +
+      seq_tokenizer_get_n_suffix (self->tokenizer);
+  self->max_length = gst_seq_batch_settings_get_max_length (&self->active);
+  if (self->max_length == 0) {  /* a tensor's dimension is the limit then */
+    self->max_length = G_MAXINT32;
+    self->active.overlong = GST_SEQ_OVERLONG_ERROR;
+  }
+  self->max_body = self->max_length - self->specials;
+  self->truncate_left = gst_seq_batch_settings_truncate_left (&self->active, self->tokenizer);
+  self->stride = self->active.stride > 0 ? self->active.stride : self->max_body;
+  gst_seq_batch_settings_get_limits (&self->active, &limits);
+  n_workers = gst_seq_workers (self->active.num_gpus, 0, self->active.workers);
+  GST_OBJECT_LOCK (self);
+  self->n_workers = n_workers;
+  GST_OBJECT_UNLOCK (self);
+
+  GST_INFO_OBJECT (self, "%u workers", n_workers);
   self->plan = seq_batch_plan_new (&limits);
-  self->workers = seq_workers_new (self->n_workers, job_func, NULL);
-  self->max_jobs = JOBS_PER_THREAD * (self->n_workers + 1);
+  self->workers = seq_workers_new (n_workers, job_func, NULL);
+  self->max_jobs = JOBS_PER_THREAD * (n_workers + 1);
   self->next_number = 0;
   self->rows_since_push = 0;
   self->failed = FALSE;
@@ -769,7 +782,7 @@ stop (GstSeqBatch * self)
     g_clear_pointer (&self->plan, seq_batch_plan_free);
   }
   g_clear_pointer (&self->workers, seq_workers_free);
-  g_clear_pointer (&self->tokenizer, seq_tokenizer_unref);
+  g_clear_pointer (&self->tokenizer, seq_tokenizer_free);
   gst_clear_caps (&self->caps);
   gst_seq_batch_memory_clear (&self->memory);
 }

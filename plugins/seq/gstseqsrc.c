@@ -269,11 +269,28 @@ make_reader (GstSeqSrc * self)
 }
 
 static gboolean
+gst_seq_src_stop (GstBaseSrc * src)
+{
+  GstSeqSrc *self = GST_SEQ_SRC (src);
+
+  close_input (self);
+  GST_OBJECT_LOCK (self);
+  g_clear_pointer (&self->reader, seq_reader_free);
+  GST_OBJECT_UNLOCK (self);
+  g_clear_error (&self->error);
+  g_clear_pointer (&self->files, g_ptr_array_unref);
+  g_clear_pointer (&self->buffer, free);
+  gst_clear_caps (&self->caps);
+  return TRUE;
+}
+
+static gboolean
 gst_seq_src_start (GstBaseSrc * src)
 {
   GstSeqSrc *self = GST_SEQ_SRC (src);
   GError *error = NULL;
   gchar *given_as = NULL;
+  gboolean ok;
 
   self->files = list_files (self, &given_as, &error);
   if (!self->files) {
@@ -288,28 +305,10 @@ gst_seq_src_start (GstBaseSrc * src)
   if (!self->buffer)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("no memory to read %u bytes at a time",
             (guint) READ_SIZE), (NULL));
-  if (!self->buffer || !make_reader (self)) {
-    g_clear_pointer (&self->files, g_ptr_array_unref);
-    g_clear_pointer (&self->buffer, free);
-    return FALSE;
-  }
-  return rewind_input (self);
-}
-
-static gboolean
-gst_seq_src_stop (GstBaseSrc * src)
-{
-  GstSeqSrc *self = GST_SEQ_SRC (src);
-
-  close_input (self);
-  GST_OBJECT_LOCK (self);
-  g_clear_pointer (&self->reader, seq_reader_free);
-  GST_OBJECT_UNLOCK (self);
-  g_clear_error (&self->error);
-  g_clear_pointer (&self->files, g_ptr_array_unref);
-  g_clear_pointer (&self->buffer, free);
-  gst_clear_caps (&self->caps);
-  return TRUE;
+  ok = self->buffer && make_reader (self) && rewind_input (self);
+  if (!ok)                      /* nobody else calls it then */
+    gst_seq_src_stop (src);
+  return ok;
 }
 
 static gboolean

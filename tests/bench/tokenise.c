@@ -63,7 +63,7 @@ input_init (Input * input, const gchar * tokenizer, const gchar * letters)
 static void
 input_clear (Input * input)
 {
-  seq_tokenizer_unref (input->tokenizer);
+  seq_tokenizer_free (input->tokenizer);
   g_free (input->residues);
 }
 

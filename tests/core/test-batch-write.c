@@ -431,7 +431,7 @@ test_no_memory (void)
   g_assert_cmpint (mask[0] + mask[1] + mask[2] + mask[3], ==, 3);
   g_assert_cmpmem (ids + 16, 32, ids, 32);
   block_free (block);
-  seq_tokenizer_unref (t);
+  seq_tokenizer_free (t);
 }
 
 int

@@ -128,7 +128,7 @@ test_keys (void)
     g_assert_cmpint (position, ==, rows[i].position);
     check_consistent (tokenizer, rows[i].sequence, ids);
     g_free (ids);
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
   }
 }
 
@@ -153,7 +153,7 @@ test_sides (void)
     g_assert_nonnull (tokenizer);
     g_assert_cmpint (seq_tokenizer_pads_left (tokenizer), ==, rows[i].pad_left);
     g_assert_cmpint (seq_tokenizer_truncates_left (tokenizer), ==, rows[i].truncate_left);
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
   }
 }
 
@@ -237,7 +237,7 @@ test_hostile (void)
     g_assert_true ((tokenizer == NULL) == (error != NULL));
     if (tokenizer != NULL) {
       g_free (encode (tokenizer, "ACGTNNRRUUacgu--ACGTACGTACG\xff", 0, G_MAXSIZE, NULL, NULL));
-      seq_tokenizer_unref (tokenizer);
+      seq_tokenizer_free (tokenizer);
       loaded++;
     }
     g_clear_error (&error);
@@ -274,7 +274,7 @@ test_alias (void)
   ids = encode (tokenizer, "ACGTN", 0, G_MAXSIZE, NULL, NULL);
   g_assert_cmpstr (ids, ==, "7 8 9 10 11 1");
   g_free (ids);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 int

@@ -91,7 +91,7 @@ test_reference (gconstpointer data)
   g_free (text);
   g_free (json);
   g_free (tsv);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 /* A random word of a million letters, and of the same letter: quadratic time would not end in time.
@@ -127,7 +127,7 @@ test_long_word (void)
   g_free (ids);
   g_rand_free (rand);
   g_free (json);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 /* Merges in no order make a word one piece, for which there may be no memory. */
@@ -152,7 +152,7 @@ test_no_memory (void)
             NULL, NULL), ==, SEQ_TOKENIZER_NO_MEMORY);
     g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, 1000), <, 1000);
     g_free (residues);
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
   }
   g_free (json);
 }
@@ -175,18 +175,18 @@ test_unknown (void)
   seq_tokenizer_encode (tokenizer, residues, 2, 0, G_MAXSIZE, SEQ_DTYPE_INT32, ids, NULL,
       &position);
   g_assert_cmpint (position, ==, -1);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 
   tokenizer = seq_tokenizer_new (json, SEQ_UNKNOWN_SKIP, NULL);
   g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues + 2, 4), ==, 0);
   g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues + 2, 5), ==, 1);
   g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues, 0), ==, 0);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 
   /* fuse_unk of the file */
   tokenizer = seq_tokenizer_new (json, SEQ_UNKNOWN_TOKEN, NULL);
   g_assert_cmpuint (seq_tokenizer_count (tokenizer, residues + 2, 5), ==, 2);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
   g_free (json);
 }
 
@@ -341,7 +341,7 @@ test_collisions (void)
     tokenizer = seq_tokenizer_new (path, SEQ_UNKNOWN_SKIP, &error);
     g_assert_no_error (error);
     g_assert_cmpuint (seq_tokenizer_get_vocab_size (tokenizer), ==, n);
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
     g_remove (path);
     g_free (path);
     g_string_free (files[i], TRUE);
@@ -389,7 +389,7 @@ test_mutated (gconstpointer data)
         SEQ_DTYPE_INT32, ids, NULL, NULL);
     for (i = 0; i < n_ids; i++)
       g_assert_cmpint (ids[i], <, (gint) seq_tokenizer_get_vocab_size (tokenizer));
-    g_clear_pointer (&tokenizer, seq_tokenizer_unref);
+    g_clear_pointer (&tokenizer, seq_tokenizer_free);
     g_free (changed);
   }
   g_remove (path);

@@ -193,7 +193,7 @@ test_short (gconstpointer data)
     g_free (e);
   }
   g_rand_free (rand);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 /* An unknown unit that is left out counts with the token before it, also at the end of a window. */
@@ -225,7 +225,7 @@ test_left_out (gconstpointer data)
     residues[at] = letter;
   }
   g_rand_free (rand);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 /* One letter that disturbs, at the start and around the ends of blocks, in sequences of every
@@ -251,7 +251,7 @@ test_one_other_letter (gconstpointer data)
     g_free (residues);
   }
   g_rand_free (rand);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 /* Any number of them, from none to all */
@@ -273,7 +273,7 @@ test_many_other_letters (gconstpointer data)
     g_free (residues);
   }
   g_rand_free (rand);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 static void
@@ -296,7 +296,7 @@ test_overlapping (gconstpointer data)
   }
   g_free (residues);
   g_rand_free (rand);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 int

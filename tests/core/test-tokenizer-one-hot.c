@@ -92,12 +92,12 @@ test_golden (void)
     g_assert_cmpmem (out, sizeof out, expected, sizeof expected);
     g_assert_cmpint (position, ==, -1);
   }
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 
   tokenizer = seq_tokenizer_new ("esm2", SEQ_UNKNOWN_TOKEN, NULL);
   g_assert_cmpuint (seq_tokenizer_get_n_channels (tokenizer), ==, 0);
   g_assert_cmpuint (seq_tokenizer_get_token_size (tokenizer, SEQ_DTYPE_INT16), ==, 2);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 #define ONE_HOT "[tokenizer]\nunits=one-hot\nletters=ACGT\nzeros=N\n"
@@ -142,7 +142,7 @@ test_keys (void)
     g_assert_cmpuint (unknown, ==, rows[i].n_unknown);
     g_assert_cmpint (position, ==, rows[i].position);
     g_free (tokens);
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
   }
 }
 
@@ -155,7 +155,7 @@ test_sides (void)
   g_assert_nonnull (tokenizer);
   g_assert_true (seq_tokenizer_pads_left (tokenizer));
   g_assert_true (seq_tokenizer_truncates_left (tokenizer));
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 static void
@@ -220,7 +220,7 @@ test_most_channels (void)
     g_assert_cmpint (tokens[i - 1], ==, g_ascii_isgraph (residues[i - 1]) ? residues[i - 1] : '.');
   g_free (tokens);
   g_free (text);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 /* Lengths around the blocks that are worked in, and windows of them, against the plainest way. */
@@ -276,7 +276,7 @@ test_random (void)
         (policies[p] == SEQ_UNKNOWN_TOKEN || policies[p] == SEQ_UNKNOWN_ERROR));
     for (n = 0; n < MAX_RESIDUES; n += 1 + n / 40)
       check_random (tokenizer, policies[p], rand, n);
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
   }
   g_rand_free (rand);
 }
@@ -299,8 +299,8 @@ test_pad (void)
   g_assert_cmpint (ids[1], ==, 1);
   g_assert_cmpint (((guint8 *) ids)[4], ==, UNWRITTEN);
   seq_tokenizer_pad (one_hot, SEQ_DTYPE_INT16, NULL, 0);
-  seq_tokenizer_unref (one_hot);
-  seq_tokenizer_unref (esm2);
+  seq_tokenizer_free (one_hot);
+  seq_tokenizer_free (esm2);
 }
 
 int

@@ -289,7 +289,7 @@ test_reference (gconstpointer data)
   g_test_message ("%u sequences", compared);
   g_assert_cmpuint (compared, >=, 50);
   g_strfreev (digests);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 }
 
 int

@@ -375,7 +375,7 @@ test_preset (gconstpointer data)
         check_windows (tokenizer, model, dictionary, expected, policies[p], residues, len);
       g_free (residues);
     }
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
   }
   g_rand_free (rand);
   g_free (expected);
@@ -403,7 +403,7 @@ test_every_byte (gconstpointer data)
       memset (residues + 21, 'C', 27);
       check_sequence (tokenizer, model, dictionary, expected, policies[p], residues, 48);
     }
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
   }
   g_free (expected);
   dictionary_free (dictionary);
@@ -466,7 +466,7 @@ test_golden (void)
       g_string_append_printf (ids, "%s%" G_GINT64_FORMAT, j > 0 ? " " : "", out[j]);
     g_assert_cmpstr (ids->str, ==, rows[i].ids);
     g_string_free (ids, TRUE);
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
   }
 }
 
@@ -485,7 +485,7 @@ test_fixed_rate (void)
 
       g_assert_true (seq_tokenizer_is_fixed_rate (tokenizer) ==
           (!split && (keeps || models[i].k == 1)));
-      seq_tokenizer_unref (tokenizer);
+      seq_tokenizer_free (tokenizer);
     }
   }
   g_assert_cmpstr (names[i], ==, "enformer");   /* no ids: test-tokenizer-one-hot.c */
@@ -522,7 +522,7 @@ test_error_position (void)
         rows[i].first, rows[i].max_body, SEQ_DTYPE_INT32, out, &unknown, &position);
     g_assert_cmpint (position, ==, rows[i].position);
     g_assert_cmpuint (unknown, ==, rows[i].unknown);
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
   }
 }
 
@@ -579,9 +579,9 @@ test_vocab_esm2 (void)
     g_assert_no_error (error);
     assert_same_ids (preset, file);
     assert_same_ids (preset, dos);
-    seq_tokenizer_unref (preset);
-    seq_tokenizer_unref (file);
-    seq_tokenizer_unref (dos);
+    seq_tokenizer_free (preset);
+    seq_tokenizer_free (file);
+    seq_tokenizer_free (dos);
   }
   g_remove (dos_path);
   g_free (dos_path);
@@ -624,7 +624,7 @@ test_vocab_wide (void)
     g_assert_cmpint (out[3], ==, 302);
     g_assert_cmpuint (unknown, ==, 1);
     g_assert_cmpint (position, ==, 2);
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
     g_remove (path);
     g_free (path);
     g_string_free (text, TRUE);
@@ -693,13 +693,13 @@ test_vocab_no_unknown (void)
   g_assert_cmpint (out[0], ==, 1);
   g_assert_cmpint (out[1], ==, 2);
   g_assert_cmpint (position, ==, 0);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
 
   tokenizer = seq_tokenizer_new (path, SEQ_UNKNOWN_ERROR, NULL);
   g_assert_cmpuint (seq_tokenizer_encode (tokenizer, (const guint8 *) "ACAx", 4, 0, G_MAXSIZE,
           SEQ_DTYPE_UINT8, out, NULL, &position), ==, 4);
   g_assert_cmpint (position, ==, 3);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
   g_remove (path);
   g_free (path);
 }

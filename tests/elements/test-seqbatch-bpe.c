@@ -54,7 +54,7 @@ test_contig (void)
     }
   }
   g_assert_cmpuint (at + 1, ==, n_ids);
-  seq_tokenizer_unref (tokenizer);
+  seq_tokenizer_free (tokenizer);
   harness_free (h);
 }
 

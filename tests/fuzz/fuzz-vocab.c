@@ -125,7 +125,7 @@ LLVMFuzzerTestOneInput (const guint8 * data, gsize size)
       check_vectors (tokenizer, residues, n);
     else
       check_encoding (tokenizer, residues, n);
-    seq_tokenizer_unref (tokenizer);
+    seq_tokenizer_free (tokenizer);
   } else {
     g_assert_nonnull (strstr (error->message, path));
   }
