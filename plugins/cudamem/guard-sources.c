@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "guard-sources.h"
 
-/* The sources that this thread is in a call of, so that what a source calls back is told apart */
-static GPrivate calling = G_PRIVATE_INIT (NULL);
+/* A call of sources that a thread is in. What they call back may call others, and these the first
+ * again, who must not answer. */
+typedef struct _Call Call;
+
+struct _Call
+{
+  GuardSources *sources;
+  Call *outer;
+};
+
+static GPrivate innermost = G_PRIVATE_INIT (NULL);
 
 static gboolean
-enter (GuardSources * sources, gpointer * before)
+enter (GuardSources * sources, Call * call)
 {
-  *before = g_private_get (&calling);
-  if (*before == sources)
-    return FALSE;
-  g_private_set (&calling, sources);
+  *call = (Call) { sources, g_private_get (&innermost) };
+  for (Call * outer = call->outer; outer != NULL; outer = outer->outer)
+    if (outer->sources == sources)
+      return FALSE;
+  g_private_set (&innermost, call);
   return TRUE;
 }
 
 static void
-leave (gpointer before)
+leave (Call * call)
 {
-  g_private_set (&calling, before);
+  g_private_set (&innermost, call->outer);
 }
 
 /* ---- providers ---- */
@@ -189,10 +199,10 @@ guard_sources_sample (GuardSources * sources, gint device, GuardSample * sample)
 {
   GstSeqMemoryStats memory;
   GPtrArray *providers;
-  gpointer before;
+  Call call;
   guint i;
 
-  if (!enter (sources, &before))
+  if (!enter (sources, &call))
     return FALSE;
   guard_sample_init (sample);
 
@@ -208,7 +218,7 @@ guard_sources_sample (GuardSources * sources, gint device, GuardSample * sample)
   g_ptr_array_unref (providers);
 
   collect_by_signal (sources, device, sample);
-  leave (before);
+  leave (&call);
   return TRUE;
 }
 
@@ -220,10 +230,10 @@ guard_sources_trim (GuardSources * sources, gint device)
   guint64 freed = GST_SEQ_MEMORY_UNKNOWN;
   guint64 by_signal = GST_SEQ_MEMORY_UNKNOWN;
   GPtrArray *providers;
-  gpointer before;
+  Call call;
   guint i;
 
-  if (!enter (sources, &before))
+  if (!enter (sources, &call))
     return 0;
 
   providers = ref_providers (sources);
@@ -239,7 +249,7 @@ guard_sources_trim (GuardSources * sources, gint device)
     g_signal_emit (sources->element, sources->trim_signal, 0, device, &by_signal);
     freed = guard_sum_known (freed, by_signal);
   }
-  leave (before);
+  leave (&call);
   return freed;
 }
 
@@ -247,10 +257,10 @@ void
 guard_sources_reset_peak (GuardSources * sources, gint device)
 {
   GPtrArray *providers;
-  gpointer before;
+  Call call;
   guint i;
 
-  if (!enter (sources, &before))
+  if (!enter (sources, &call))
     return;
 
   providers = ref_providers (sources);
@@ -260,7 +270,7 @@ guard_sources_reset_peak (GuardSources * sources, gint device)
     g_mutex_unlock (&sources->call_lock);
   }
   g_ptr_array_unref (providers);
-  leave (before);
+  leave (&call);
 }
 
 /* ---- signals ---- */

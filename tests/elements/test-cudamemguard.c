@@ -351,6 +351,31 @@ test_provider_calls_back (void)
   g_object_unref (second);
 }
 
+/* Each provider asks the guard that watches the other one. */
+static void
+test_providers_call_each_other (void)
+{
+  TestAllocator *first = make_allocator (10, 10, 500), *second = make_allocator (2, 2, 400);
+  GstStructure *stats;
+  Rig one, other;
+
+  rig_init (&one, "interval=0");
+  rig_init (&other, "interval=0");
+  add (&one, first);
+  add (&other, second);
+  first->guard = other.guard;
+  second->guard = one.guard;
+  g_signal_emit_by_name (one.guard, "query-stats", &stats);
+  g_assert_cmpuint (field (stats, "allocated"), ==, 10);
+  g_assert_cmpint (first->queries, ==, 1);
+  g_assert_false (first->overlapped);
+  gst_structure_free (stats);
+  rig_clear (&one);
+  rig_clear (&other);
+  g_object_unref (first);
+  g_object_unref (second);
+}
+
 static GstStructure *
 collect (GstElement * guard, gint device, gint * asked)
 {
@@ -825,6 +850,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cudamemguard/provider", test_provider);
   g_test_add_func ("/cudamemguard/two-providers", test_two_providers);
   g_test_add_func ("/cudamemguard/provider-calls-back", test_provider_calls_back);
+  g_test_add_func ("/cudamemguard/providers-call-each-other", test_providers_call_each_other);
   g_test_add_func ("/cudamemguard/signals", test_signals);
   g_test_add_func ("/cudamemguard/batch-meta", test_batch_meta);
   g_test_add_func ("/cudamemguard/actions", test_actions);
