@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "block-map.h"
+
 #define GST_CAT_DEFAULT gst_seq_batch_debug
 
 /* tensors of a batch start at multiples of this, as CUDA and vector code like it */
@@ -29,17 +31,14 @@ gst_seq_batch_block_new (GstBuffer * buffer, GError ** error)
   block = g_new0 (GstSeqBatchBlock, 1);
   block->buffer = buffer;
   block->pending = 1;
-  if (gst_buffer_n_memory (buffer) > 0) {
-    block->memory = gst_buffer_peek_memory (buffer, 0);
-    if (!gst_memory_map (block->memory, &block->map, GST_MAP_READ)) {
-      g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ,
-          "can't map a block of records");
-      gst_buffer_unref (buffer);
-      g_free (block);
-      return NULL;
-    }
+  block->source.data = gst_seq_block_map (buffer, &block->map);
+  if (!block->source.data) {
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ,
+        "can't map a block of records");
+    gst_buffer_unref (buffer);
+    g_free (block);
+    return NULL;
   }
-  block->source.data = block->memory ? block->map.data : (const guint8 *) "";
   block->source.records = gst_buffer_get_seq_records_meta (buffer)->records;
   return block;
 }
@@ -49,8 +48,7 @@ gst_seq_batch_block_release (GstSeqBatchBlock * block)
 {
   if (--block->pending > 0)
     return;
-  if (block->memory)
-    gst_memory_unmap (block->memory, &block->map);
+  gst_seq_block_unmap (&block->map);
   gst_clear_buffer (&block->buffer);
   g_free (block);
 }

@@ -19,7 +19,6 @@ typedef struct
 {
   SeqBatchSource source;        /* what SeqBatchRow.block points to */
   GstBuffer *buffer;            /* NULL of a copy */
-  GstMemory *memory;
   GstMapInfo map;
   const guint32 *cuts;          /* of a copy, which has a record for each row: the residues of the
                                  * row's record before it */

@@ -16,6 +16,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "block-map.h"
 #include "event-flow.h"
 #include "textout.h"
 
@@ -211,8 +212,8 @@ gst_seq_enc_prepare_output_buffer (GstBaseTransform * trans, GstBuffer * in, Gst
   GstSeqEnc *self = GST_SEQ_ENC (trans);
   GstSeqRecordsMeta *meta = gst_buffer_get_seq_records_meta (in);
   GError *error = NULL;
-  GstMapInfo map = { 0 };
-  GstMemory *memory = NULL;
+  const guint8 *bytes;
+  GstMapInfo map;
   guint line_width;
 
   if (!gst_seq_block_validate (in, &error)) {
@@ -222,20 +223,16 @@ gst_seq_enc_prepare_output_buffer (GstBaseTransform * trans, GstBuffer * in, Gst
   }
   if (!check_qualities (self, meta))
     return GST_FLOW_ERROR;
-  if (gst_buffer_n_memory (in) > 0) {
-    memory = gst_buffer_peek_memory (in, 0);
-    if (!gst_memory_map (memory, &map, GST_MAP_READ)) {
-      GST_ELEMENT_ERROR (self, RESOURCE, READ, (NULL), ("can't map a block of records"));
-      return GST_FLOW_ERROR;
-    }
+  bytes = gst_seq_block_map (in, &map);
+  if (!bytes) {
+    GST_ELEMENT_ERROR (self, RESOURCE, READ, (NULL), ("can't map a block of records"));
+    return GST_FLOW_ERROR;
   }
   GST_OBJECT_LOCK (self);
   line_width = self->line_width;
   GST_OBJECT_UNLOCK (self);
-  /* a block of empty records may have no bytes at all */
-  *out = encode (self, meta, map.data ? map.data : (const guint8 *) "", line_width);
-  if (memory)
-    gst_memory_unmap (memory, &map);
+  *out = encode (self, meta, bytes, line_width);
+  gst_seq_block_unmap (&map);
   return *out ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 

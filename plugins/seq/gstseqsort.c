@@ -32,6 +32,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "block-map.h"
 #include "event-flow.h"
 #include "gstseqsortsettings.h"
 #include "record-sorter.h"
@@ -197,8 +198,7 @@ gst_seq_sort_begin_window (GstSeqSort * self)
 static void
 input_free (Input * input)
 {
-  if (input->map.memory)
-    gst_memory_unmap (input->map.memory, &input->map);
+  gst_seq_block_unmap (&input->map);
   gst_buffer_unref (input->buffer);
   g_free (input);
 }
@@ -215,19 +215,17 @@ gst_seq_sort_collect (GstSeqSort * self, GstBuffer * buffer, guint start, guint 
   GError *error = NULL;
 
   input->buffer = gst_buffer_ref (buffer);
-  if (gst_buffer_n_memory (buffer) > 0) {
-    GstMemory *memory = gst_buffer_peek_memory (buffer, 0);
-
-    if (!gst_memory_map (memory, &input->map, GST_MAP_READ)) {
-      GST_ELEMENT_ERROR (self, RESOURCE, READ, ("Could not map a block of records"), (NULL));
-      input_free (input);
-      return GST_FLOW_ERROR;
-    }
-    gst_memory_get_sizes (memory, NULL, &part.held);
-    if (memory->parent)         /* a part of something larger, which is not ours alone */
-      part.held = memory->size;
+  part.bytes = gst_seq_block_map (buffer, &input->map);
+  if (!part.bytes) {
+    GST_ELEMENT_ERROR (self, RESOURCE, READ, ("Could not map a block of records"), (NULL));
+    input_free (input);
+    return GST_FLOW_ERROR;
   }
-  part.bytes = input->map.data;
+  if (input->map.memory) {
+    gst_memory_get_sizes (input->map.memory, NULL, &part.held);
+    if (input->map.memory->parent)      /* a part of something larger, which is not ours alone */
+      part.held = input->map.memory->size;
+  }
   part.held += meta->n_records * sizeof (GstSeqRecord);
   if (!seq_sorter_add (self->sorter, &part, &error))
     return gst_seq_sort_fail (self, error);

@@ -42,6 +42,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "block-map.h"
 #include "event-flow.h"
 #include "gstseqparser.h"
 #include "translate.h"
@@ -232,10 +233,10 @@ gst_seq_translate_records (GstSeqTranslate * self, const GstSeqRecordsMeta * met
 static GstFlowReturn
 gst_seq_translate_block (GstSeqTranslate * self, GstBuffer * buffer)
 {
-  GstMapInfo map = { 0 };
   GError *error = NULL;
-  GstMemory *memory = NULL;
+  const guint8 *bytes;
   GstFlowReturn ret;
+  GstMapInfo map;
 
   if (!gst_seq_block_validate (buffer, &error)) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("Not a valid block of records: %s", error->message),
@@ -243,18 +244,13 @@ gst_seq_translate_block (GstSeqTranslate * self, GstBuffer * buffer)
     g_error_free (error);
     return GST_FLOW_ERROR;
   }
-  if (gst_buffer_n_memory (buffer) > 0) {
-    memory = gst_buffer_peek_memory (buffer, 0);
-    if (!gst_memory_map (memory, &map, GST_MAP_READ)) {
-      GST_ELEMENT_ERROR (self, RESOURCE, READ, ("Could not map a block of records"), (NULL));
-      return GST_FLOW_ERROR;
-    }
+  bytes = gst_seq_block_map (buffer, &map);
+  if (!bytes) {
+    GST_ELEMENT_ERROR (self, RESOURCE, READ, ("Could not map a block of records"), (NULL));
+    return GST_FLOW_ERROR;
   }
-  /* a block of empty records may have no bytes at all */
-  ret = gst_seq_translate_records (self, gst_buffer_get_seq_records_meta (buffer),
-      map.data ? map.data : (const guint8 *) "");
-  if (memory)
-    gst_memory_unmap (memory, &map);
+  ret = gst_seq_translate_records (self, gst_buffer_get_seq_records_meta (buffer), bytes);
+  gst_seq_block_unmap (&map);
   return ret;
 }
 

@@ -22,7 +22,7 @@ class Bench:
         self.build = build
         self.data = data
         self.quick = quick
-        self.rounds = 5 if quick else 7
+        self.rounds = 5 if quick else 6
 
     def size(self, quick, full):
         return quick if self.quick else full
