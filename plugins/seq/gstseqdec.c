@@ -7,6 +7,10 @@
  * Turns the bytes of a FASTA or FASTQ file, plain or compressed, into blocks of records. It is the
  * parser of seqsrc as a filter, for bytes that come from another source.
  *
+ * Bytes that are lost on the way here (a queue that leaks, say) are an error, as far as buffers say
+ * where they are, by offsets in bytes, or that something is missing, by the flag DISCONT. Where
+ * upstream begins the file again, records do, too.
+ *
  * |[
  * cat reads.fq.gz | gst-launch-1.0 fdsrc ! seqdec ! seqbatch tokenizer=nt6 ! fakesink
  * ]|
@@ -50,6 +54,12 @@ struct _GstSeqDec
   gboolean in_file;             /* bytes have come since the last end of a file */
   gboolean need_segment;
   guint32 segment_seqnum;
+
+  /* where the bytes stand in the file that upstream reads; see check_place() */
+  gboolean new_segment;         /* no buffer has come since */
+  guint64 segment_start;        /* of the latest segment, NONE if that is not in bytes */
+  guint64 position;             /* behind the last buffer, counted from the segment's start */
+  guint64 end;                  /* the same as the last buffer said, NONE if it did not */
 };
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink", GST_PAD_SINK,
@@ -194,6 +204,36 @@ keep_flow_of_event (GstSeqDec * self, GstFlowReturn ret)
 
 /* ---- input ---- */
 
+static void
+reset (GstSeqDec * self)
+{
+  self->flow = GST_FLOW_OK;
+  if (self->reader && !gst_seq_parser_reset_reader (self->reader, &self->reporter))
+    self->flow = GST_FLOW_ERROR;
+  gst_clear_caps (&self->caps);
+  self->in_file = FALSE;
+  self->need_segment = TRUE;
+  self->segment_seqnum = GST_SEQNUM_INVALID;
+  self->new_segment = TRUE;
+  self->segment_start = self->end = GST_BUFFER_OFFSET_NONE;
+  self->position = 0;
+  GST_OBJECT_LOCK (self);
+  memset (&self->counts, 0, sizeof self->counts);
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* The same at a new segment, of which downstream is told with the next block. */
+static void
+begin_again (GstSeqDec * self)
+{
+  guint64 start = self->segment_start;
+  guint32 seqnum = self->segment_seqnum;
+
+  reset (self);
+  self->segment_start = start;
+  self->segment_seqnum = seqnum;
+}
+
 static GstFlowReturn
 parse_memory (GstSeqDec * self, GstMemory * memory)
 {
@@ -216,12 +256,78 @@ parse_memory (GstSeqDec * self, GstMemory * memory)
   return ret;
 }
 
+/* Where the buffer begins, if it says so in bytes: elements that change what is in buffers often
+ * leave the offsets that it had before. */
+static guint64
+get_offset (GstBuffer * buffer)
+{
+  guint64 start = GST_BUFFER_OFFSET (buffer), end = GST_BUFFER_OFFSET_END (buffer);
+
+  return start != GST_BUFFER_OFFSET_NONE && end != GST_BUFFER_OFFSET_NONE && end >= start
+      && end - start == gst_buffer_get_size (buffer) ? start : GST_BUFFER_OFFSET_NONE;
+}
+
+/* Whether bytes are missing in front of the buffer, which begins at `offset` if that is known. */
+static gboolean
+is_gap (GstSeqDec * self, GstBuffer * buffer, guint64 offset)
+{
+  if (self->new_segment && self->segment_start != GST_BUFFER_OFFSET_NONE
+      && offset != GST_BUFFER_OFFSET_NONE && offset != self->segment_start)
+    return TRUE;
+  if (!self->in_file)
+    return FALSE;
+  if (offset != GST_BUFFER_OFFSET_NONE && self->end != GST_BUFFER_OFFSET_NONE)
+    return offset != self->end;
+  if (self->new_segment)
+    return self->segment_start != GST_BUFFER_OFFSET_NONE && self->segment_start != self->position;
+  return GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT);
+}
+
+/* The records that are whole come first, as before any error. */
+static GstFlowReturn
+fail_at_gap (GstSeqDec * self)
+{
+  guint64 end = self->end != GST_BUFFER_OFFSET_NONE ? self->end : self->position;
+  GstFlowReturn ret = push_rest (self);
+
+  if (ret != GST_FLOW_OK)
+    return ret;
+  GST_ELEMENT_ERROR (self, RESOURCE, READ, ("bytes of the input are missing behind byte %"
+          G_GUINT64_FORMAT, end), (NULL));
+  return GST_FLOW_ERROR;
+}
+
+/* What was lost on the way to here (by a queue that leaks, say) must not end in records that never
+ * were; and where upstream begins again, after a seek without a flush, so do the records. */
+static GstFlowReturn
+check_place (GstSeqDec * self, GstBuffer * buffer)
+{
+  guint64 offset = get_offset (buffer);
+  guint64 start = offset != GST_BUFFER_OFFSET_NONE ? offset : self->segment_start;
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  if (is_gap (self, buffer, offset)) {
+    if (self->new_segment && start == 0)
+      begin_again (self);
+    else
+      ret = fail_at_gap (self);
+  }
+  if (self->new_segment)
+    self->position = start != GST_BUFFER_OFFSET_NONE ? start : 0;
+  self->position += gst_buffer_get_size (buffer);
+  self->end = offset != GST_BUFFER_OFFSET_NONE ? GST_BUFFER_OFFSET_END (buffer) : offset;
+  self->new_segment = FALSE;
+  return ret;
+}
+
 static GstFlowReturn
 gst_seq_dec_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 {
   GstSeqDec *self = GST_SEQ_DEC (parent);
   GstFlowReturn ret = self->flow;
 
+  if (ret == GST_FLOW_OK)
+    ret = check_place (self, buffer);
   /* memory by memory: mapping the buffer as a whole would copy it */
   for (guint i = 0; ret == GST_FLOW_OK && i < gst_buffer_n_memory (buffer); i++)
     ret = parse_memory (self, gst_buffer_peek_memory (buffer, i));
@@ -230,6 +336,19 @@ gst_seq_dec_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   if (self->flow == GST_FLOW_OK)
     self->flow = push_rest_at_limit (self, ret);
   return self->flow;
+}
+
+static void
+handle_segment (GstSeqDec * self, GstEvent * event)
+{
+  const GstSegment *segment;
+
+  gst_event_parse_segment (event, &segment);
+  self->need_segment = self->new_segment = TRUE;
+  self->segment_start = segment->format == GST_FORMAT_BYTES ? segment->start :
+      GST_BUFFER_OFFSET_NONE;
+  self->segment_seqnum = gst_event_get_seqnum (event);
+  gst_event_unref (event);
 }
 
 static void
@@ -261,21 +380,6 @@ handle_eos (GstSeqDec * self, GstEvent * event)
   return gst_pad_push_event (self->srcpad, event);
 }
 
-static void
-reset (GstSeqDec * self)
-{
-  self->flow = GST_FLOW_OK;
-  if (self->reader && !gst_seq_parser_reset_reader (self->reader, &self->reporter))
-    self->flow = GST_FLOW_ERROR;
-  gst_clear_caps (&self->caps);
-  self->in_file = FALSE;
-  self->need_segment = TRUE;
-  self->segment_seqnum = GST_SEQNUM_INVALID;
-  GST_OBJECT_LOCK (self);
-  memset (&self->counts, 0, sizeof self->counts);
-  GST_OBJECT_UNLOCK (self);
-}
-
 static gboolean
 gst_seq_dec_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
 {
@@ -286,9 +390,7 @@ gst_seq_dec_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
       gst_event_unref (event);
       return TRUE;
     case GST_EVENT_SEGMENT:
-      self->need_segment = TRUE;
-      self->segment_seqnum = gst_event_get_seqnum (event);
-      gst_event_unref (event);
+      handle_segment (self, event);
       return TRUE;
     case GST_EVENT_STREAM_START:       /* another file of the same input */
       handle_stream_start (self);

@@ -487,6 +487,126 @@ test_limit (void)
 
 /* ---- seeks, queries ---- */
 
+/* Bytes from `start` on, that say where they are; or, if `flags` has DISCONT, that something is missing. */
+static GstFlowReturn
+push_at (GstHarness * h, const gchar * text, guint64 start, guint flags)
+{
+  GstBuffer *buffer = bytes_new (text, strlen (text));
+
+  if (start != GST_BUFFER_OFFSET_NONE) {
+    GST_BUFFER_OFFSET (buffer) = start;
+    GST_BUFFER_OFFSET_END (buffer) = start + strlen (text);
+  }
+  GST_BUFFER_FLAG_SET (buffer, flags);
+  return gst_harness_push (h, buffer);
+}
+
+static void
+push_segment_at (GstHarness * h, guint64 start)
+{
+  GstSegment segment;
+
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  segment.start = segment.position = start;
+  g_assert_true (gst_harness_push_event (h, gst_event_new_segment (&segment)));
+}
+
+#define NOWHERE GST_BUFFER_OFFSET_NONE
+#define DISCONT GST_BUFFER_FLAG_DISCONT
+
+/* Bytes that are lost on the way are an error behind the last whole record. */
+static void
+test_gap (void)
+{
+  static const struct
+  {
+    guint64 first, second;
+    guint flags;
+    const gchar *message;
+  } cases[] = {
+    {0, 11, 0, NULL}, {0, 12, 0, "behind byte 11"}, {0, 10, 0, "behind byte 11"},
+    {0, 11, DISCONT, NULL}, {0, 12, DISCONT, "behind byte 11"},
+    {NOWHERE, NOWHERE, 0, NULL}, {NOWHERE, NOWHERE, DISCONT, "behind byte 11"},
+    {0, NOWHERE, DISCONT, "behind byte 11"}, {NOWHERE, 40, 0, NULL},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    GstBus *bus;
+    GstHarness *h = dec_new ("", &bus);
+    GstFlowReturn ret;
+
+    g_assert_cmpint (push_at (h, ">a\nAC\n>b\nGT", cases[i].first, DISCONT), ==, GST_FLOW_OK);
+    g_test_message ("case %u", i);
+    ret = push_at (h, "TT\n", cases[i].second, cases[i].flags);
+    if (cases[i].message) {
+      GstMessage *message = pop (bus);
+      GError *error;
+
+      g_assert_cmpint (ret, ==, GST_FLOW_ERROR);
+      assert_records (h, "0:a|AC|-");
+      gst_message_parse_error (message, &error, NULL);
+      g_assert_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ);
+      g_assert_nonnull (strstr (error->message, cases[i].message));
+      g_error_free (error);
+      gst_message_unref (message);
+    } else {
+      g_assert_cmpint (ret, ==, GST_FLOW_OK);
+      g_assert_true (gst_harness_push_event (h, gst_event_new_eos ()));
+      assert_records (h, "0:a|AC|- 1:b|GTTT|-");
+    }
+    dec_free (h, bus);
+  }
+}
+
+/* Offsets in another unit than bytes say nothing. */
+static void
+test_other_offsets (void)
+{
+  GstHarness *h = dec_new ("", NULL);
+
+  for (guint i = 0; i < 4; i++) {
+    GstBuffer *buffer = bytes_new (">a\nAC\n", 6);
+
+    GST_BUFFER_OFFSET (buffer) = 10 * i;
+    GST_BUFFER_OFFSET_END (buffer) = 10 * i + 1;
+    g_assert_cmpint (gst_harness_push (h, buffer), ==, GST_FLOW_OK);
+  }
+  g_assert_true (gst_harness_push_event (h, gst_event_new_eos ()));
+  assert_records (h, "0:a|AC|- 1:a|AC|- 2:a|AC|- 3:a|AC|-");
+  dec_free (h, NULL);
+}
+
+/* A segment goes on where the last bytes ended, or begins again at the start, or elsewhere, which is
+ * no place to go on from. */
+static void
+test_segments (void)
+{
+  GstBus *bus;
+  GstHarness *h = dec_new ("", &bus);
+
+  push_segment_at (h, 0);
+  g_assert_cmpint (push_at (h, ">a\nAC\n>b\nG", 0, 0), ==, GST_FLOW_OK);
+  push_segment_at (h, 10);
+  g_assert_cmpint (push_at (h, "T\n>c\nA", 10, DISCONT), ==, GST_FLOW_OK);
+  push_segment_at (h, 0);
+  g_assert_cmpint (push_at (h, ">a\nAC\n>b\nG", 0, DISCONT), ==, GST_FLOW_OK);
+  push_segment_at (h, 0);
+  g_assert_cmpint (push_at (h, ">a\nAC\n>b\nG", NOWHERE, 0), ==, GST_FLOW_OK);
+  push_segment_at (h, 10);
+  g_assert_cmpint (push_at (h, "T\n", NOWHERE, DISCONT), ==, GST_FLOW_OK);
+  push_segment_at (h, 20);
+  g_assert_cmpint (push_at (h, "T\n", NOWHERE, 0), ==, GST_FLOW_ERROR);
+  assert_one_error (bus, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ);
+  assert_records (h, "0:a|AC|-");
+  dec_free (h, bus);
+
+  h = dec_new ("", &bus);
+  push_segment_at (h, 0);
+  g_assert_cmpint (push_at (h, ">a\nAC\n", 100, 0), ==, GST_FLOW_ERROR);
+  assert_one_error (bus, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ);
+  dec_free (h, bus);
+}
+
 static void
 test_seek (void)
 {
@@ -620,6 +740,34 @@ test_seek_in_pipeline (Files * f, gconstpointer data)
   g_string_free (text, TRUE);
 }
 
+static GstPadProbeReturn
+drop_third (GstPad * pad, GstPadProbeInfo * info, gpointer n)
+{
+  return ++*(guint *) n == 3 ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+}
+
+static void
+test_gap_in_pipeline (Files * f, gconstpointer data)
+{
+  GString *text = make_text (300, FALSE);
+  gchar *line = g_strdup_printf ("filesrc location=\"%s/x.fa\" blocksize=1000 ! seqdec name=dec ! "
+      "fakesink name=sink", f->dir);
+  Run *run = run_new (line);
+  GstPad *pad = gst_element_get_static_pad (run_get (run, "dec"), "sink");
+  guint n = 0;
+
+  files_write (f, "x.fa", text->str, text->len);
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, drop_third, &n, NULL);
+  gst_element_set_state (run->pipeline, GST_STATE_PLAYING);
+  run_wait (run);
+  g_assert_error (run->error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ);
+  g_assert_nonnull (strstr (run->error->message, "behind byte 2000"));
+  gst_object_unref (pad);
+  run_free (run);
+  g_free (line);
+  g_string_free (text, TRUE);
+}
+
 static void
 test_state_cycles (Files * f, gconstpointer data)
 {
@@ -724,10 +872,14 @@ main (int argc, char **argv)
   g_test_add_func ("/seqdec/flow-from-chain", test_flow_from_chain);
   g_test_add_func ("/seqdec/flow-at-eos", test_flow_at_eos);
   g_test_add_func ("/seqdec/limit", test_limit);
+  g_test_add_func ("/seqdec/gap", test_gap);
+  g_test_add_func ("/seqdec/other-offsets", test_other_offsets);
+  g_test_add_func ("/seqdec/segments", test_segments);
   g_test_add_func ("/seqdec/seek", test_seek);
   g_test_add_func ("/seqdec/position", test_position);
   ADD ("pipeline", test_pipeline);
   ADD ("seek-in-pipeline", test_seek_in_pipeline);
+  ADD ("gap-in-pipeline", test_gap_in_pipeline);
   ADD ("state-cycles", test_state_cycles);
   ADD ("stop", test_stop);
   ADD ("not-fasta", test_not_fasta);
