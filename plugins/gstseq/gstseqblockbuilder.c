@@ -78,12 +78,14 @@ gst_seq_block_builder_unref (GstSeqBlockBuilder * builder)
   g_free (builder);
 }
 
-static gsize
-string_length (const gchar * string, gssize length)
+/* FALSE if the string ends before `length` bytes: bindings pass strings that do not know better. */
+static gboolean
+measure (const gchar * string, gssize length, gsize * n)
 {
-  if (!string)
-    return 0;
-  return length < 0 ? strlen (string) : (gsize) length;
+  *n = 0;
+  if (string)
+    *n = length < 0 ? strlen (string) : strnlen (string, length);
+  return !string || length < 0 || *n == (gsize) length;
 }
 
 /**
@@ -97,17 +99,20 @@ string_length (const gchar * string, gssize length)
  *
  * Adds a record to the block.
  *
- * Returns: %FALSE, and adds nothing, if the block would pass 4 GiB; finish it and add again
+ * Returns: %FALSE, and adds nothing, if the block would pass 4 GiB (finish it and add again), or if
+ * a zero byte stands within what is to be added: there are fewer qualities than residues, say
  */
 gboolean
 gst_seq_block_builder_add (GstSeqBlockBuilder * builder, const gchar * name, gssize name_len,
     const gchar * residues, gssize length, const gchar * quality)
 {
-  gsize n_name = string_length (name, name_len);
-  gsize n_seq = string_length (residues, length);
   GstSeqRecord record = { .qual = GST_SEQ_NO_QUALITY };
   gsize limit = G_MAXUINT32 - 1 - builder->bytes->len;
+  gsize n_name, n_seq;
 
+  if (!measure (name, name_len, &n_name) || !measure (residues, length, &n_seq)
+      || (quality && strnlen (quality, n_seq) < n_seq))
+    return FALSE;
   if (n_name > limit || n_seq > (limit - n_name) / (quality ? 2 : 1))
     return FALSE;
 

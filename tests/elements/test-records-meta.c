@@ -193,12 +193,32 @@ test_memory_0 (void)
   gst_buffer_unref (block);
 }
 
+/* Strings that end too early: of a binding, which can't say how long the qualities are. */
+static void
+test_builder_short_strings (void)
+{
+  GstSeqBlockBuilder *builder = gst_seq_block_builder_new (0);
+  GstBuffer *block;
+
+  g_assert_false (gst_seq_block_builder_add (builder, "a", -1, "ACGT", -1, "III"));
+  g_assert_false (gst_seq_block_builder_add (builder, "a", -1, "ACGT", -1, ""));
+  g_assert_false (gst_seq_block_builder_add (builder, "a", -1, "ACGT", 5, NULL));
+  g_assert_false (gst_seq_block_builder_add (builder, "a", 2, "ACGT", -1, NULL));
+  g_assert_cmpuint (gst_seq_block_builder_get_size (builder), ==, 0);
+  g_assert_true (gst_seq_block_builder_add (builder, "a", -1, "ACGT", -1, "IIII"));
+  block = gst_seq_block_builder_finish (builder);
+  g_assert_cmpuint (gst_seq_block_get_n_records (block), ==, 1);
+  gst_buffer_unref (block);
+  gst_seq_block_builder_unref (builder);
+}
+
 int
 main (int argc, char **argv)
 {
   gst_init (&argc, &argv);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/records-meta/builder", test_builder);
+  g_test_add_func ("/records-meta/builder-short-strings", test_builder_short_strings);
   g_test_add_func ("/records-meta/out-of-range", test_out_of_range);
   g_test_add_func ("/records-meta/copies", test_copies);
   g_test_add_func ("/records-meta/validate", test_validate);
