@@ -255,14 +255,20 @@ gst_seq_parser_get_property (const GstSeqParserSettings * settings, GstSeqParser
 
 /* ---- readers ---- */
 
+/* As messages can carry it: the names of files are bytes. */
+static gchar *
+show_location (const gchar * location)
+{
+  return location ? g_utf8_make_valid (location, -1) : g_strdup ("input");
+}
+
 static void
 report_bad_record (const GError * error, const SeqFastxPosition * position, gpointer data)
 {
   GstSeqParserReporter *reporter = data;
-  const gchar *location = reporter->locate ? reporter->locate (reporter->element) : NULL;
+  g_autofree gchar *location =
+      show_location (reporter->locate ? reporter->locate (reporter->element) : NULL);
 
-  if (!location)
-    location = "input";
   GST_WARNING_OBJECT (reporter->element, "%s: left out: %s", location, error->message);
   if (reporter->n_reports++ < GST_SEQ_MAX_REPORTS)
     gst_element_post_message (reporter->element,
@@ -281,7 +287,7 @@ post_quarantine_error (GstElement * element, const GError * error)
       GST_RESOURCE_ERROR_NO_SPACE_LEFT : GST_RESOURCE_ERROR_WRITE;
 
   gst_element_message_full (element, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR, code,
-      g_strdup (error->message), NULL, __FILE__, GST_FUNCTION, __LINE__);
+      g_utf8_make_valid (error->message, -1), NULL, __FILE__, GST_FUNCTION, __LINE__);
 }
 
 SeqReader *
@@ -401,7 +407,7 @@ void
 gst_seq_parser_post_error (GstElement * element, SeqReader * reader, const gchar * location,
     const GError * error)
 {
-  const gchar *where = location ? location : "input";
+  g_autofree gchar *where = show_location (location);
   SeqFastxPosition position;
 
   if (g_error_matches (error, SEQ_FASTX_ERROR, SEQ_FASTX_ERROR_NO_MEMORY)
@@ -431,10 +437,11 @@ void
 gst_seq_parser_post_warnings (GstElement * element, SeqReader * reader, const gchar * location)
 {
   SeqInflateWarnings warnings = seq_inflate_get_warnings (seq_reader_get_inflate (reader));
+  g_autofree gchar *where = show_location (location);
 
   if (warnings & SEQ_INFLATE_WARNING_NO_EOF_BLOCK)
     GST_ELEMENT_WARNING (element, STREAM, DECODE, ("%s: the BGZF end-of-file block is missing; "
-            "the file may have been cut", location ? location : "input"), (NULL));
+            "the file may have been cut", where), (NULL));
 }
 
 /* ---- counts ---- */

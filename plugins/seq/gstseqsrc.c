@@ -110,13 +110,14 @@ static void
 post_file_error (GstSeqSrc * self, const gchar * location, const GError * error)
 {
   gint code = self->input ? GST_RESOURCE_ERROR_READ : GST_RESOURCE_ERROR_OPEN_READ;
+  g_autofree gchar *where = location ? g_utf8_make_valid (location, -1) : NULL;
 
   if (g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT) ||
       g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_ISDIR))
     code = GST_RESOURCE_ERROR_NOT_FOUND;
   gst_element_message_full_with_details (GST_ELEMENT (self), GST_MESSAGE_ERROR, GST_RESOURCE_ERROR,
-      code, g_strdup (error->message), NULL, __FILE__, GST_FUNCTION, __LINE__,
-      gst_structure_new ("details", "location", G_TYPE_STRING, location, NULL));
+      code, g_utf8_make_valid (error->message, -1), NULL, __FILE__, GST_FUNCTION, __LINE__,
+      gst_structure_new ("details", "location", G_TYPE_STRING, where, NULL));
 }
 
 static void

@@ -214,6 +214,62 @@ test_messages (Files * f, gconstpointer data)
   }
 }
 
+static GstBusSyncReply
+check_location (GstBus * bus, GstMessage * message, gpointer seen)
+{
+  const GstStructure *s = gst_message_get_structure (message);
+
+  if (gst_message_has_name (message, "seq-bad-record")) {
+    const gchar *location = gst_structure_get_string (s, "location");
+
+    g_assert_true (g_str_has_suffix (location, "/l\357\277\275t.fa"));
+    *(gboolean *) seen = TRUE;
+  }
+  return GST_BUS_PASS;
+}
+
+/* The names of files are bytes, those in messages text. */
+static void
+test_odd_file_name (Files * f, gconstpointer data)
+{
+  gchar *line = g_strdup_printf ("seqsrc location=\"%s\" name=src ! fakesink name=sink", f->dir);
+  Run *run = run_new (line);
+  GstBus *bus = gst_element_get_bus (run->pipeline);
+  gboolean seen = FALSE;
+  gchar *missing;
+
+  files_write (f, "l\351t.fa", ">a\nA\001\n>b\nC\n", -1);
+  gst_element_set_state (run->pipeline, GST_STATE_PLAYING);
+  run_wait (run);
+  g_assert_error (run->error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT);
+  g_assert_true (g_utf8_validate (run->error->message, -1, NULL));
+  g_assert_true (g_str_has_suffix (gst_structure_get_string (run->details, "location"),
+          "/l\357\277\275t.fa"));
+
+  run_stop (run);
+  run_clear_results (run);
+  gst_bus_set_sync_handler (bus, check_location, &seen, NULL);
+  g_object_set (run_get (run, "src"), "on-error", 1, NULL);
+  gst_element_set_state (run->pipeline, GST_STATE_PLAYING);
+  run_wait (run);
+  g_assert_no_error (run->error);
+  g_assert_true (seen);
+
+  run_stop (run);
+  run_clear_results (run);
+  missing = g_strdup_printf ("%s/m\351.fa", f->dir);
+  g_object_set (run_get (run, "src"), "location", missing, NULL);
+  gst_element_set_state (run->pipeline, GST_STATE_PLAYING);
+  run_wait (run);
+  g_assert_error (run->error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND);
+  g_assert_true (g_utf8_validate (run->error->message, -1, NULL));
+
+  gst_object_unref (bus);
+  run_free (run);
+  g_free (missing);
+  g_free (line);
+}
+
 static void
 test_strictness (Files * f, gconstpointer data)
 {
@@ -332,6 +388,7 @@ main (int argc, char **argv)
   ADD ("quarantine-is-input", test_quarantine_is_input);
   ADD ("max-bad-records", test_max_bad_records);
   ADD ("messages", test_messages);
+  ADD ("odd-file-name", test_odd_file_name);
   ADD ("strictness", test_strictness);
   ADD ("strict-bgzf", test_strict_bgzf);
   ADD ("skip-gzip", test_skip_gzip);
