@@ -52,9 +52,13 @@ guard_device_open (GuardDevice * self, GstElement * element, gint ordinal)
   self->lost = CUDA_SUCCESS;
   if (self->device != NULL)
     GST_INFO_OBJECT (element, "device %d: %s", ordinal, cuda_device_name (self->device));
-  else
-    GST_INFO_OBJECT (element, "without CUDA: %s", error->message);
   g_mutex_unlock (&self->lock);
+
+  if (g_error_matches (error, CUDA_DRIVER_ERROR, CUDA_DRIVER_ERROR_MISSING))
+    GST_INFO_OBJECT (element, "without CUDA: %s", error->message);
+  else if (error != NULL)
+    GST_ELEMENT_WARNING (element, RESOURCE, NOT_FOUND, ("Device %d can't be watched.", ordinal),
+        ("%s", error->message));
   g_clear_error (&error);
 }
 

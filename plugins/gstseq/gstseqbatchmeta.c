@@ -324,6 +324,8 @@ gst_seq_batch_get_tensor_shape (GstBuffer * batch, guint index, GstSeqTensorType
 {
   GstSeqBatchMeta *meta = gst_buffer_get_seq_batch_meta (batch);
 
+  if (dims)                     /* a binding looks at them in any case */
+    memset (dims, 0, GST_SEQ_TENSOR_MAX_RANK * sizeof dims[0]);
   if (!meta || index >= meta->n_tensors)
     return FALSE;
   if (type)
@@ -360,6 +362,8 @@ gst_seq_batch_get_tensor_data (GstBuffer * batch, guint index, GstSeqTensorType 
   const GstSeqTensorInfo *info;
   MappedTensor *tensor;
 
+  if (dims)
+    memset (dims, 0, GST_SEQ_TENSOR_MAX_RANK * sizeof dims[0]);
   if (!meta || index >= meta->n_tensors || index >= gst_buffer_n_memory (batch))
     return NULL;
   info = &meta->tensors[index];

@@ -89,7 +89,7 @@ static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink", GST
 
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC,
     GST_PAD_ALWAYS, GST_STATIC_CAPS (GST_SEQ_TENSORS_MEDIA_TYPE
-        ", format=(string){ flexible, static }, framerate=(fraction)[ 0/1, max ]"));
+        ", format=(string){ flexible, static }, framerate=(fraction)0/1"));
 
 #define gst_seq_batch_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE (GstSeqBatch, gst_seq_batch, GST_TYPE_ELEMENT,

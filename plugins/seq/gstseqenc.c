@@ -81,7 +81,8 @@ gst_seq_enc_format_get_type (void)
     {FORMAT_AUTO, "FASTQ where the records have qualities, else FASTA", "auto"},
     {FORMAT_FASTA, "FASTA; qualities are left out", "fasta"},
     {FORMAT_FASTQ, "FASTQ; every record must have qualities", "fastq"},
-    {FORMAT_TSV, "Name, residues and qualities, separated by tabs", "tsv"},
+    {FORMAT_TSV, "Name, residues and qualities, separated by tabs; a tab in a name is written as "
+          "\\t, a backslash as \\\\", "tsv"},
     {0, NULL, NULL}
   };
 
@@ -330,8 +331,9 @@ gst_seq_enc_class_init (GstSeqEncClass * klass)
   object_class->get_property = gst_seq_enc_get_property;
 
   g_object_class_install_property (object_class, PROP_FORMAT,
-      g_param_spec_enum ("format", "Format", "Format of the text", gst_seq_enc_format_get_type (),
-          FORMAT_AUTO, flags | GST_PARAM_MUTABLE_READY));
+      g_param_spec_enum ("format", "Format", "Format of the text; a change while playing holds from "
+          "the next block on", gst_seq_enc_format_get_type (), FORMAT_AUTO,
+          flags | GST_PARAM_MUTABLE_PLAYING));
   g_object_class_install_property (object_class, PROP_LINE_WIDTH,
       g_param_spec_uint ("line-width", "Line width", "Residues in a line of FASTA (0 = each "
           "sequence in one line)", 0, G_MAXINT, DEFAULT_LINE_WIDTH,

@@ -68,7 +68,7 @@ struct _GstSeqLoader
 
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC,
     GST_PAD_ALWAYS, GST_STATIC_CAPS ("other/tensors, format=(string){ flexible, static }, "
-        "framerate=(fraction)[ 0/1, max ]"));
+        "framerate=(fraction)0/1"));
 
 #define gst_seq_loader_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE (GstSeqLoader, gst_seq_loader, GST_TYPE_BIN,

@@ -652,6 +652,31 @@ test_two_devices (void)
   end ();
 }
 
+/* A guard of nothing says so. */
+static void
+test_no_such_device (void)
+{
+  GstMessage *message;
+  GError *error;
+  gchar *debug;
+  Rig rig;
+
+  begin ("devices=2");
+  rig_init (&rig, "device-id=2");
+  gst_element_set_state (rig.guard, GST_STATE_NULL);
+  gst_element_set_state (rig.guard, GST_STATE_PLAYING);
+  message = gst_bus_pop_filtered (rig.bus, GST_MESSAGE_WARNING);
+  g_assert_nonnull (message);
+  gst_message_parse_warning (message, &error, &debug);
+  g_assert_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND);
+  g_assert_nonnull (strstr (debug, "no device 2; there are 2"));
+  gst_message_unref (message);
+  g_error_free (error);
+  g_free (debug);
+  rig_clear (&rig);
+  end ();
+}
+
 /* ---- how often, and what it costs ---- */
 
 static void
@@ -813,6 +838,7 @@ main (int argc, char **argv)
   g_test_add_func ("/guard-device/failing-calls", test_failing_calls);
   g_test_add_func ("/guard-device/fork", test_fork);
   g_test_add_func ("/guard-device/two-devices", test_two_devices);
+  g_test_add_func ("/guard-device/no-such-device", test_no_such_device);
   g_test_add_func ("/guard-device/interval", test_interval);
   g_test_add_func ("/guard-device/slow-driver", test_slow_driver);
   g_test_add_func ("/guard-device/pressure", test_pressure);
