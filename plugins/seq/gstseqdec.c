@@ -492,9 +492,24 @@ gst_seq_dec_src_query (GstPad * pad, GstObject * parent, GstQuery * query)
 
 /* ---- object ---- */
 
+/* Of what upstream reads, as far as it knows; else NULL. */
+static gchar *
+get_upstream_uri (GstSeqDec * self)
+{
+  GstQuery *query = gst_query_new_uri ();
+  gchar *uri = NULL;
+
+  if (gst_pad_peer_query (self->sinkpad, query))
+    gst_query_parse_uri (query, &uri);
+  gst_query_unref (query);
+  return uri;
+}
+
 static gboolean
 start (GstSeqDec * self)
 {
+  g_autofree gchar *uri = get_upstream_uri (self);
+  const gchar *const locations[] = { uri };
   GstSeqParserSettings settings;
 
   GST_OBJECT_LOCK (self);
@@ -502,7 +517,8 @@ start (GstSeqDec * self)
   GST_OBJECT_UNLOCK (self);
   self->alphabet = settings.alphabet;
   self->reporter = (GstSeqParserReporter) { .element = GST_ELEMENT (self) };
-  self->reader = gst_seq_parser_new_reader (&settings, &self->reporter);
+  if (gst_seq_parser_check_quarantine (&settings, GST_ELEMENT (self), locations, uri ? 1 : 0))
+    self->reader = gst_seq_parser_new_reader (&settings, &self->reporter);
   gst_seq_parser_settings_clear (&settings);
   if (!self->reader)
     return FALSE;

@@ -161,7 +161,8 @@ check_qualities (GstSeqEnc * self, const GstSeqRecordsMeta * meta)
   for (guint i = 0; self->text_format == SEQ_TEXT_FASTQ && i < meta->n_records; i++) {
     if (meta->records[i].qual == GST_SEQ_NO_QUALITY) {
       GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("record %" G_GUINT64_FORMAT " has no qualities, "
-              "which FASTQ needs", meta->records[i].id), (NULL));
+              "which FASTQ needs; format=fasta leaves those of the others out", meta->records[i].id),
+          (NULL));
       return FALSE;
     }
   }

@@ -3,6 +3,9 @@
 
 #include <gst/seq/seq.h>
 
+#include "input.h"
+
+#include <glib/gstdio.h>
 #include <string.h>
 
 #define DEFAULT_MAX_RECORD_BYTES (G_GUINT64_CONSTANT (1) << 30)
@@ -288,6 +291,31 @@ post_quarantine_error (GstElement * element, const GError * error)
 
   gst_element_message_full (element, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR, code,
       g_utf8_make_valid (error->message, -1), NULL, __FILE__, GST_FUNCTION, __LINE__);
+}
+
+gboolean
+gst_seq_parser_check_quarantine (const GstSeqParserSettings * settings, GstElement * element,
+    const gchar * const *locations, guint n)
+{
+  GStatBuf quarantine, input;
+
+  if (settings->on_error != GST_SEQ_ON_ERROR_QUARANTINE || !settings->quarantine_location
+      || g_stat (settings->quarantine_location, &quarantine) != 0
+      || !S_ISREG (quarantine.st_mode))
+    return TRUE;
+  for (guint i = 0; i < n; i++) {
+    g_autofree gchar *path = seq_input_local_path (locations[i], NULL);
+
+    if (path && g_stat (path, &input) == 0 && input.st_dev == quarantine.st_dev
+        && input.st_ino == quarantine.st_ino) {
+      g_autofree gchar *shown = show_location (settings->quarantine_location);
+
+      GST_ELEMENT_ERROR (element, RESOURCE, SETTINGS, ("quarantine-location %s is one of the files "
+              "to be read", shown), (NULL));
+      return FALSE;
+    }
+  }
+  return TRUE;
 }
 
 SeqReader *

@@ -77,6 +77,11 @@ typedef struct
   guint n_reports;
 } GstSeqParserReporter;
 
+/* The quarantine is emptied at the start: none of the `n` locations that are to be read may be it.
+ * FALSE, with an error posted by `element`, if one is. */
+gboolean gst_seq_parser_check_quarantine (const GstSeqParserSettings * settings,
+    GstElement * element, const gchar * const *locations, guint n);
+
 /* A reader for the settings. The reporter is the caller's and outlives it. NULL, with an error
  * posted, if the settings can't be met. */
 SeqReader *gst_seq_parser_new_reader (const GstSeqParserSettings * settings,

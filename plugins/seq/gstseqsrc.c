@@ -22,7 +22,6 @@
 #include "input.h"
 #include "range-reader.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 
 GST_DEBUG_CATEGORY_STATIC (seq_src_debug);
@@ -220,29 +219,6 @@ locate (GstElement * element)
   return current_location (GST_SEQ_SRC (element));
 }
 
-/* The quarantine is emptied at the start: none of the files that are to be read may be it. */
-static gboolean
-check_quarantine (GstSeqSrc * self, const GstSeqParserSettings * settings)
-{
-  GStatBuf quarantine, input;
-
-  if (settings->on_error != GST_SEQ_ON_ERROR_QUARANTINE || !settings->quarantine_location
-      || g_stat (settings->quarantine_location, &quarantine) != 0
-      || !S_ISREG (quarantine.st_mode))
-    return TRUE;
-  for (guint i = 0; i < self->files->len; i++) {
-    g_autofree gchar *path = seq_input_local_path (g_ptr_array_index (self->files, i), NULL);
-
-    if (path && g_stat (path, &input) == 0 && input.st_dev == quarantine.st_dev
-        && input.st_ino == quarantine.st_ino) {
-      GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS, ("quarantine-location %s is one of the files "
-              "to be read", settings->quarantine_location), (NULL));
-      return FALSE;
-    }
-  }
-  return TRUE;
-}
-
 /* Sets up the reader. FALSE, with an error posted, if the settings can't be met. */
 static gboolean
 make_reader (GstSeqSrc * self)
@@ -260,7 +236,8 @@ make_reader (GstSeqSrc * self)
   self->config = settings.config;
   self->n_threads = gst_seq_workers (1, g_get_num_processors (), settings.workers);
   self->reporter = (GstSeqParserReporter) { GST_ELEMENT (self), locate, 0 };
-  if (check_quarantine (self, &settings))
+  if (gst_seq_parser_check_quarantine (&settings, GST_ELEMENT (self),
+          (const gchar * const *) self->files->pdata, self->files->len))
     reader = gst_seq_parser_new_reader (&settings, &self->reporter);
   gst_seq_parser_settings_clear (&settings);
   GST_OBJECT_LOCK (self);

@@ -143,6 +143,17 @@ test_quarantine_is_input (Files * f, gconstpointer data)
     run_free (run);
     g_free (line);
   }
+  {
+    Run *run = run_line (f, "filesrc location=\"%D/link\" ! queue ! seqdec on-error=quarantine "
+        "quarantine-location=\"%D/x\" ! fakesink name=sink");
+    gchar *text;
+
+    g_assert_error (run->error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS);
+    g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+    g_assert_cmpstr (text, ==, bad);
+    g_free (text);
+    run_free (run);
+  }
   g_free (link);
   g_free (path);
 }
