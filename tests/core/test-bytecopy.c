@@ -46,7 +46,7 @@ test_pages (void)
     memset (buffer, 1, sizes[i]);
     free (buffer);
   }
-  g_assert_null (seq_read_buffer_new (G_MAXSIZE - SEQ_PAGE));
+  g_assert_null (seq_read_buffer_new (G_MAXSSIZE - SEQ_PAGE));
 }
 
 int
