@@ -110,11 +110,16 @@ push_block (GstSeqDec * self, SeqBlock * block)
 {
   GstBuffer *buffer;
 
-  if (gst_seq_parser_update_caps (&self->caps, block, self->alphabet)
-      && !gst_pad_push_event (self->srcpad, gst_event_new_caps (self->caps))
-      && gst_seq_pad_is_flushing (self->srcpad)) {
-    seq_block_unref (block);
-    return GST_FLOW_FLUSHING;
+  if (gst_seq_parser_update_caps (&self->caps, block, self->alphabet)) {
+    if (!gst_seq_parser_check_caps (GST_ELEMENT (self), self->srcpad, self->caps)) {
+      seq_block_unref (block);
+      return GST_FLOW_NOT_NEGOTIATED;
+    }
+    if (!gst_pad_push_event (self->srcpad, gst_event_new_caps (self->caps))
+        && gst_seq_pad_is_flushing (self->srcpad)) {
+      seq_block_unref (block);
+      return GST_FLOW_FLUSHING;
+    }
   }
   if (self->need_segment)
     push_segment (self);

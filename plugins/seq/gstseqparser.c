@@ -3,6 +3,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "event-flow.h"
 #include "input.h"
 
 #include <glib/gstdio.h>
@@ -470,6 +471,17 @@ gst_seq_parser_post_warnings (GstElement * element, SeqReader * reader, const gc
   if (warnings & SEQ_INFLATE_WARNING_NO_EOF_BLOCK)
     GST_ELEMENT_WARNING (element, STREAM, DECODE, ("%s: the BGZF end-of-file block is missing; "
             "the file may have been cut", where), (NULL));
+}
+
+gboolean
+gst_seq_parser_check_caps (GstElement * element, GstPad * srcpad, GstCaps * caps)
+{
+  if (gst_pad_peer_query_accept_caps (srcpad, caps) || gst_seq_pad_is_flushing (srcpad))
+    return TRUE;
+  GST_ELEMENT_ERROR (element, STREAM, WRONG_TYPE, ("downstream takes no records of %s",
+          gst_structure_get_string (gst_caps_get_structure (caps, 0), "alphabet")),
+      ("the alphabet follows from the first records, unless the property alphabet says what it is"));
+  return FALSE;
 }
 
 /* ---- counts ---- */

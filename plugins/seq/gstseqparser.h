@@ -77,6 +77,10 @@ typedef struct
   guint n_reports;
 } GstSeqParserReporter;
 
+/* Whether downstream of `srcpad` takes the caps. FALSE, with an error posted by `element`, if not:
+ * that a push fails later on would not say why. */
+gboolean gst_seq_parser_check_caps (GstElement * element, GstPad * srcpad, GstCaps * caps);
+
 /* The quarantine is emptied at the start: none of the `n` locations that are to be read may be it.
  * FALSE, with an error posted by `element`, if one is. */
 gboolean gst_seq_parser_check_quarantine (const GstSeqParserSettings * settings,

@@ -491,7 +491,8 @@ gst_seq_src_create (GstPushSrc * src, GstBuffer ** buffer)
   if (ret != GST_FLOW_OK)
     return ret;
   if (gst_seq_parser_update_caps (&self->caps, block, self->alphabet) &&
-      !gst_base_src_set_caps (GST_BASE_SRC (src), self->caps)) {
+      (!gst_seq_parser_check_caps (GST_ELEMENT (self), GST_BASE_SRC_PAD (src), self->caps) ||
+          !gst_base_src_set_caps (GST_BASE_SRC (src), self->caps))) {
     seq_block_unref (block);
     /* caps fail during a state change or a seek, too, and then it is no error */
     return GST_PAD_IS_FLUSHING (GST_BASE_SRC_PAD (src)) ? GST_FLOW_FLUSHING :

@@ -617,10 +617,14 @@ test_file (Files * f, gconstpointer data)
   run_free (run);
   /* proteins don't get in */
   files_write (f, "p.fa", ">p\nMKTAYIAKQRQISFVKSHFSRQ\n", -1);
-  run = run_line (f, "seqsrc location=\"%D/p.fa\" ! seqtranslate ! fakesink name=sink");
-  g_assert_nonnull (run->error);
-  g_assert_cmpuint (run->n_buffers, ==, 0);
-  run_free (run);
+  for (guint i = 0; i < 2; i++) {
+    run = run_line (f, i == 0 ? "seqsrc location=\"%D/p.fa\" ! seqtranslate ! fakesink name=sink"
+        : "filesrc location=\"%D/p.fa\" ! seqdec ! seqtranslate ! fakesink name=sink");
+    g_assert_error (run->error, GST_STREAM_ERROR, GST_STREAM_ERROR_WRONG_TYPE);
+    g_assert_nonnull (strstr (run->error->message, "no records of protein"));
+    g_assert_cmpuint (run->n_buffers, ==, 0);
+    run_free (run);
+  }
 }
 
 /* A stop doesn't wait for the end of a long record that gives nothing. */
