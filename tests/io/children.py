@@ -67,7 +67,9 @@ class Child:
             pass
 
     def signal(self, number):
-        self.process.send_signal(number)
+        """Not Popen.send_signal(), which waits for one that has just ended: see wait()"""
+        if self.process.returncode is None:
+            os.kill(self.process.pid, number)
 
     def kill_all(self):
         os.killpg(self.process.pid, signal.SIGKILL)     # SIGTERM might wait for what hangs
