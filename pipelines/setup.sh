@@ -2,12 +2,13 @@
 # What pipelines/run and tests/run share: packages, set-up, example data. To be sourced by bash,
 # with $root naming the top of the tree.
 
-# to build and to run (Debian 12)
+# to build and to run (Debian 12); libdeflate is what tests compress with, and they are configured
+# with the rest, once
 build_packages=(gcc libc6-dev meson ninja-build pkgconf libgstreamer1.0-dev libisal-dev
-  libzstd-dev gstreamer1.0-tools gstreamer1.0-plugins-base)
+  libdeflate-dev libzstd-dev gstreamer1.0-tools gstreamer1.0-plugins-base)
 # what the tests need besides: other plugins, compressors and other readers to compare with, and Python
 # bindings
-test_packages=(gstreamer1.0-plugins-good libdeflate-dev gzip tabix zstd gobject-introspection
+test_packages=(gstreamer1.0-plugins-good gzip tabix zstd gobject-introspection
   libgirepository1.0-dev gir1.2-gstreamer-1.0 python3-gi python3-biopython seqkit samtools)
 # to fuzz, besides (tests/fuzz/run)
 fuzz_packages=(clang libclang-rt-dev)

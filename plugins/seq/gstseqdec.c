@@ -228,7 +228,7 @@ reset (GstSeqDec * self)
 }
 
 /* The same at a new segment, of which downstream is told with the next block. */
-static void
+static GstFlowReturn
 begin_again (GstSeqDec * self)
 {
   guint64 start = self->segment_start;
@@ -237,6 +237,7 @@ begin_again (GstSeqDec * self)
   reset (self);
   self->segment_start = start;
   self->segment_seqnum = seqnum;
+  return self->flow;
 }
 
 static GstFlowReturn
@@ -277,7 +278,7 @@ static gboolean
 is_gap (GstSeqDec * self, GstBuffer * buffer, guint64 offset)
 {
   if (self->new_segment && self->segment_start != GST_BUFFER_OFFSET_NONE
-      && offset != GST_BUFFER_OFFSET_NONE && offset != self->segment_start)
+      && offset != GST_BUFFER_OFFSET_NONE && offset > self->segment_start)
     return TRUE;
   if (!self->in_file)
     return FALSE;
@@ -292,7 +293,8 @@ is_gap (GstSeqDec * self, GstBuffer * buffer, guint64 offset)
 static GstFlowReturn
 fail_at_gap (GstSeqDec * self)
 {
-  guint64 end = self->end != GST_BUFFER_OFFSET_NONE ? self->end : self->position;
+  guint64 end = !self->in_file ? self->segment_start : self->end != GST_BUFFER_OFFSET_NONE ?
+      self->end : self->position;
   GstFlowReturn ret = push_rest (self);
 
   if (ret != GST_FLOW_OK)
@@ -313,7 +315,7 @@ check_place (GstSeqDec * self, GstBuffer * buffer)
 
   if (is_gap (self, buffer, offset)) {
     if (self->new_segment && start == 0)
-      begin_again (self);
+      ret = begin_again (self);
     else
       ret = fail_at_gap (self);
   }

@@ -37,7 +37,7 @@ prepare_bench () {
   local package
   peers=$root/build/bench-peers
   mkdir -p "$peers"
-  need "to build" "${build_packages[@]}" libdeflate-dev || exit 1
+  need "to build" "${build_packages[@]}" || exit 1
   for package in "${peer_packages[@]}"; do   # one that is missing must not stop the others
     need "to compare with" "$package" || say "Going on without $package."
   done

@@ -600,6 +600,13 @@ test_segments (void)
   assert_records (h, "0:a|AC|-");
   dec_free (h, bus);
 
+  h = dec_new ("", NULL);
+  push_segment_at (h, 100);
+  g_assert_cmpint (push_at (h, ">a\nAC\n", 0, 0), ==, GST_FLOW_OK);
+  g_assert_true (gst_harness_push_event (h, gst_event_new_eos ()));
+  assert_records (h, "0:a|AC|-");
+  dec_free (h, NULL);
+
   h = dec_new ("", &bus);
   push_segment_at (h, 0);
   g_assert_cmpint (push_at (h, ">a\nAC\n", 100, 0), ==, GST_FLOW_ERROR);

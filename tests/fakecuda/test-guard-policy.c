@@ -3,8 +3,14 @@
 
 /* Policies of trims on batches of variable length; tests/bench/guard-trace.c prints the table. */
 
-/* Many times fewer trims than every 100 batches, at no higher peak of reserved memory: 18 instead of
- * 180, and up to 21 where the machine is so slow that the guard looks less often. */
+/* The guard looks less often where that takes long, as under ThreadSanitizer: 21 trims, not 18. */
+#ifdef __SANITIZE_THREAD__
+#define FEWER 8
+#else
+#define FEWER 10
+#endif
+
+/* Ten times fewer trims than every 100 batches, at no higher peak of reserved memory */
 static void
 test_adaptive (void)
 {
@@ -27,7 +33,7 @@ test_adaptive (void)
     regular_trims += regular.trims;
   }
   g_assert_cmpuint (trims, >, 0);
-  g_assert_cmpuint (trims * 8, <=, regular_trims);
+  g_assert_cmpuint (trims * FEWER, <=, regular_trims);
 }
 
 /* On a device that hardly holds the largest batch the policy spares the allocator its retries. */
