@@ -55,16 +55,23 @@ need () {
   done
   [ ${#missing[@]} -eq 0 ] && return 0
   say "Installing what is needed $why and not there yet: ${missing[*]}"
-  apt_install "${missing[@]}" && return 0
+  apt_install "${missing[@]}" && newly_installed=yes && return 0
   say "Installing failed. With network and as root, run:"
   say "  apt-get update && apt-get install ${missing[*]}"
   return 1
 }
 
-# build DIRECTORY TARGET [MESON OPTION...]: configures once, builds what changed
+# build DIRECTORY TARGET [MESON OPTION...]: configures once, and again with what has been installed
+# since; builds what changed
 build () {
   local dir=$1 target=$2 log
   shift 2
+  if [ -n "${newly_installed-}" ] && [ -e "$dir/build.ninja" ]; then
+    log=$(meson setup --reconfigure "$dir" "$root" 2>&1) || {
+      say "$log"
+      die "Configuring failed; see above."
+    }
+  fi
   if [ ! -e "$dir/build.ninja" ]; then
     say "Configuring $dir"
     log=$(meson setup "$@" "$dir" "$root" 2>&1) || {
