@@ -112,8 +112,10 @@ seq_workers_wait (SeqWorkers * self, SeqJob * job)
 {
   g_mutex_lock (&self->lock);
   while (job->state != JOB_DONE) {
-    if (job->state == JOB_QUEUED)
-      run_job (self, job);
+    SeqJob *open = job->state == JOB_QUEUED ? job : g_queue_peek_head (&self->queue);
+
+    if (open)
+      run_job (self, open);
     else
       seq_wakeup_wait (&self->done, &self->lock);
   }

@@ -7,8 +7,9 @@ G_BEGIN_DECLS
 
 /* Threads that work on jobs while the one who hands the jobs out goes on. Jobs are begun in the
  * order in which they are added; the owner waits for them in whatever order it needs, which is how
- * results come out in order. While it waits it works, too: a job that nobody has begun yet is done
- * by the waiting thread itself, so that no threads at all (n_threads 0) works just as well.
+ * results come out in order. While it waits it works, too: on the job that it waits for, if nobody
+ * has begun that, else on those that nobody has begun. So one thread less than there are processors
+ * keeps all of them busy, and no threads at all (n_threads 0) works just as well.
  *
  * Threads live as long as the object. Jobs are added and waited for by one thread at a time. */
 

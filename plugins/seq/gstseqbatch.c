@@ -28,6 +28,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "auto-workers.h"
 #include "batch-plan.h"
 #include "event-flow.h"
 #include "gstseqbatchoutput.h"
@@ -758,7 +759,7 @@ start (GstSeqBatch * self)
   self->truncate_left = gst_seq_batch_settings_truncate_left (&self->active, self->tokenizer);
   self->stride = self->active.stride > 0 ? self->active.stride : self->max_body;
   gst_seq_batch_settings_get_limits (&self->active, &limits);
-  n_workers = gst_seq_workers (self->active.num_gpus, 0, self->active.workers);
+  n_workers = gst_seq_auto_workers (self->active.num_gpus, self->active.workers);
   GST_OBJECT_LOCK (self);
   self->n_workers = n_workers;
   GST_OBJECT_UNLOCK (self);

@@ -246,7 +246,8 @@ gst_seq_loader_class_init (GstSeqLoaderClass * klass)
           "processors, one for each GPU (batch::num-gpus)", 1, 1024, 1, ready));
   g_object_class_install_property (object_class, PROP_DATALOADER_WORKERS,
       g_param_spec_int ("dataloader-workers", "Data loader workers", "Threads that write batches "
-          "(batch::workers; -1 = processors / num-gpus, 1 to 8; 0 = none)", -1, 256, -1, ready));
+          "(batch::workers; -1 = one less than processors / num-gpus, 1 to 7; 0 = none)", -1, 256,
+          -1, ready));
   g_object_class_install_property (object_class, PROP_PIN_MEMORY,
       g_param_spec_boolean ("pin-memory", "Pin memory", "Keep batches in page-locked memory where "
           "there is a device that can use it (queue::pin-memory=auto); false = never", TRUE, ready));

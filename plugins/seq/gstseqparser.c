@@ -3,6 +3,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "auto-workers.h"
 #include "event-flow.h"
 #include "input.h"
 
@@ -139,9 +140,9 @@ gst_seq_parser_install_properties (GObjectClass * klass, guint first_id)
           "limit)", 0, G_MAXUINT64, 0, flags));
   g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_WORKERS,
       g_param_spec_int ("workers", "Workers", "Threads that inflate BGZF input (one for gzip and "
-          "zstd, which inflates while records are parsed) and, in seqsrc, parse large files (-1 = by "
-          "the number of processors, 0 = none: all in the streaming thread). Records and their "
-          "order do not depend on it", -1, 64, -1, flags));
+          "zstd, which inflates while records are parsed) and, in seqsrc, parse large files (-1 = one "
+          "less than there are processors, 1 to 7, for the streaming thread works, too; 0 = none: all "
+          "in the streaming thread). Records and their order do not depend on it", -1, 64, -1, flags));
   g_object_class_install_property (klass, first_id + GST_SEQ_PARSER_PROP_STRICTNESS,
       g_param_spec_enum ("strictness", "Strictness", "What is read as a record, and what is an error",
           gst_seq_parser_strictness_get_type (), SEQ_STRICTNESS_NORMAL, flags));
@@ -336,8 +337,7 @@ gst_seq_parser_new_reader (const GstSeqParserSettings * settings, GstSeqParserRe
         ("on-error=quarantine needs quarantine-location"), (NULL));
     return NULL;
   }
-  reader = seq_reader_new (&settings->config,
-      gst_seq_workers (1, g_get_num_processors (), settings->workers));
+  reader = seq_reader_new (&settings->config, gst_seq_auto_workers (1, settings->workers));
   if (settings->on_error != GST_SEQ_ON_ERROR_FAIL
       && !seq_reader_set_recovery (reader, &recovery, &error)) {
     gst_element_message_full (reporter->element, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR,

@@ -16,6 +16,7 @@
 
 #include <gst/seq/seq.h>
 
+#include "auto-workers.h"
 #include "bytecopy.h"
 #include "gstseqparser.h"
 #include "input-list.h"
@@ -234,7 +235,7 @@ make_reader (GstSeqSrc * self)
     settings.config.block_size = MIN (blocksize, MAX_BLOCK_SIZE);
   self->alphabet = settings.alphabet;
   self->config = settings.config;
-  self->n_threads = gst_seq_workers (1, g_get_num_processors (), settings.workers);
+  self->n_threads = gst_seq_auto_workers (1, settings.workers);
   self->reporter = (GstSeqParserReporter) { GST_ELEMENT (self), locate, 0 };
   if (gst_seq_parser_check_quarantine (&settings, GST_ELEMENT (self),
           (const gchar * const *) self->files->pdata, self->files->len))

@@ -206,6 +206,43 @@ test_begin_order (void)
   seq_workers_free (workers);
 }
 
+/* Waits until `other` has run, too, so that the two of them need two threads. */
+typedef struct
+{
+  SeqJob job;
+  gint *done;
+  const gint *other;
+} Meeting;
+
+static void
+meet_func (SeqJob * job, gpointer data)
+{
+  Meeting *meeting = (Meeting *) job;
+
+  g_atomic_int_set (meeting->done, TRUE);
+  while (!g_atomic_int_get (meeting->other))
+    g_usleep (100);
+}
+
+/* The thread has begun the first job, which the owner waits for; so the owner does the second one.
+ * Else neither would end. */
+static void
+test_helps_while_it_waits (void)
+{
+  SeqWorkers *workers = seq_workers_new (1, meet_func, NULL);
+  gint done[2] = { 0 };
+  Meeting first = {.done = &done[0], .other = &done[1] };
+  Meeting second = {.done = &done[1], .other = &done[0] };
+
+  seq_workers_add (workers, &first.job);
+  while (!g_atomic_int_get (&done[0]))
+    g_usleep (100);
+  seq_workers_add (workers, &second.job);
+  seq_workers_wait (workers, &first.job);
+  seq_workers_wait (workers, &second.job);
+  seq_workers_free (workers);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -215,6 +252,7 @@ main (int argc, char **argv)
   g_test_add_func ("/workers/ring", test_ring);
   g_test_add_func ("/workers/wait-again", test_wait_again);
   g_test_add_func ("/workers/together", test_together);
+  g_test_add_func ("/workers/helps-while-it-waits", test_helps_while_it_waits);
   g_test_add_func ("/workers/begin-order", test_begin_order);
   return g_test_run ();
 }
