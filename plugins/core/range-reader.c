@@ -15,8 +15,8 @@
 /* and of one that another thread makes: large enough that handing it over takes no time beside it */
 #define AHEAD ((gsize) 256 << 10)
 
-/* Bytes in which a start is looked for: a guess in FASTQ has to see a whole record, and long reads
- * are long. */
+/* Bytes in which a start is looked for in FASTQ where a piece shows none: a guess has to see a whole
+ * record, and long reads are long. */
 #define LOOK ((gsize) 512 << 10)
 
 /* ranges on their way for each thread: one that it works on and one that waits for it */
@@ -25,7 +25,7 @@
 /* blocks kept for reuse at least, as in reader.c */
 #define MIN_FREE_BLOCKS 16
 
-/* blocks of a range at most, which is 16 bytes a record in one of SEQ_RANGE_SIZE: each has its
+/* blocks of a range at most, which is 8 bytes a record in one of SEQ_RANGE_SIZE: each has its
  * first pages and its table, whatever is in it */
 #define MAX_BLOCKS 4
 
@@ -43,16 +43,19 @@ typedef struct
 
   GQueue blocks;
   guint64 records, filtered, lines;
+  gboolean begun;               /* not where a record that has been given out goes on behind it */
   gboolean failed;
   gboolean at_end;              /* of the file */
 } Range;
 
 struct _SeqRangeReader
 {
-  int fd;
+  int fd;                       /* -1 between files */
+  SeqFormat asked;              /* of every file; `config` has that of the one at hand */
   SeqFastxConfig config;
   SeqBlockPool *pool;
-  SeqWorkers *workers;
+  SeqWorkers *workers;          /* NULL until there is a file for them */
+  guint n_threads;
   guint64 size;                 /* of the file when it was opened */
   gsize range_size;
 
@@ -115,7 +118,7 @@ find_start (Range * range)
   SeqRangeReader *self = range->reader;
   guint64 at = range->begin;
   guint8 before;
-  gsize look = self->config.format == SEQ_FORMAT_FASTQ ? LOOK : PIECE;
+  gsize look = PIECE;
   const guint8 *data = range->buffer, *record;
   gssize n, some;
 
@@ -137,8 +140,12 @@ find_start (Range * range)
       range->start = at + (record - data);
       return TRUE;
     }
-    if (some > 0)
+    if (self->config.format == SEQ_FORMAT_FASTQ && look < LOOK) {
+      look = LOOK;              /* from here once more: the record may be longer than a piece */
+      some = 0;
+    } else if (some > 0) {
       before = data[some - 1];
+    }
   }
   return TRUE;
 }
@@ -218,6 +225,16 @@ drop_blocks (Range * range)
   g_queue_clear_full (&range->blocks, (GDestroyNotify) seq_block_unref);
 }
 
+/* A range in which no record begins, as far as is known */
+static void
+forget_records (Range * range)
+{
+  drop_blocks (range);
+  range->start = range->end;
+  range->records = range->filtered = range->lines = 0;
+  range->failed = range->at_end = FALSE;
+}
+
 static void
 parse_range (Range * range)
 {
@@ -240,8 +257,7 @@ range_func (SeqJob * job, gpointer data)
 {
   Range *range = (Range *) job;
 
-  range->records = range->filtered = range->lines = 0;
-  range->at_end = FALSE;
+  forget_records (range);
   range->failed = !find_start (range);
   if (!range->failed && range->start < range->end)
     parse_range (range);
@@ -249,76 +265,109 @@ range_func (SeqJob * job, gpointer data)
 
 /* ---- the reader ---- */
 
-static gboolean
-can_read (int fd, const SeqFastxConfig * config, gsize range_size, guint64 * size,
-    SeqFormat * format)
-{
-  struct stat info;
-  guint8 first;
-
-  if (config->skip > 0 || config->limit > 0 || config->strictness == SEQ_STRICTNESS_LENIENT
-      || range_size / 2 > config->block_size
-      || fstat (fd, &info) != 0 || !S_ISREG (info.st_mode)
-      || (guint64) info.st_size <= 2 * (guint64) range_size)
-    return FALSE;
-  *size = info.st_size;
-  if (pread (fd, &first, 1, 0) != 1 || (first != '>' && first != '@'))
-    return FALSE;
-  *format = first == '@' ? SEQ_FORMAT_FASTQ : SEQ_FORMAT_FASTA;
-  return config->format == SEQ_FORMAT_AUTO || config->format == *format;
-}
-
 SeqRangeReader *
-seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id, gsize range_size,
-    guint n_threads)
+seq_range_reader_new (const SeqFastxConfig * config, gsize range_size, guint n_threads)
 {
-  gboolean has_room = TRUE;
-  SeqRangeReader *self;
-  SeqFormat format;
-  guint64 size;
+  SeqRangeReader *self = g_new0 (SeqRangeReader, 1);
 
-  if (n_threads == 0 || !can_read (fd, config, range_size, &size, &format))
-    return NULL;
-
-  self = g_new0 (SeqRangeReader, 1);
-  self->fd = fd;
+  self->fd = -1;
   self->config = *config;
-  self->config.format = format;
-  self->size = size;
+  self->asked = config->format;
   self->range_size = range_size;
-  self->next_id = first_id;
+  self->n_threads = n_threads;
   self->n_ranges = RANGES_PER_THREAD * (n_threads + 1);
   self->pool = seq_block_pool_new (config->block_size + SEQ_FASTX_PIECE,
       MAX (self->n_ranges, MIN_FREE_BLOCKS));
   self->ranges = g_new0 (Range, self->n_ranges);
   for (guint i = 0; i < self->n_ranges; i++) {
     self->ranges[i].reader = self;
-    self->ranges[i].buffer = seq_read_buffer_new (LOOK);
     g_queue_init (&self->ranges[i].blocks);
-    has_room = has_room && self->ranges[i].buffer != NULL;
   }
-  self->workers = seq_workers_new (has_room ? n_threads : 0, range_func, NULL);
-  if (!has_room)
-    g_clear_pointer (&self, seq_range_reader_free);
   return self;
 }
 
 void
 seq_range_reader_free (SeqRangeReader * self)
 {
-  for (guint64 i = self->given + self->waited; i < self->next; i++)
-    seq_workers_wait (self->workers, &self->ranges[i % self->n_ranges].job);
-  seq_workers_free (self->workers);
-  for (guint i = 0; i < self->n_ranges; i++) {
-    drop_blocks (&self->ranges[i]);
+  seq_range_reader_close (self);
+  g_clear_pointer (&self->workers, seq_workers_free);
+  for (guint i = 0; i < self->n_ranges; i++)
     free (self->ranges[i].buffer);
-  }
   g_free (self->ranges);
   seq_block_pool_unref (self->pool);
   g_free (self);
 }
 
-/* Keeps the threads busy: begins as many ranges as there is room for. */
+static gboolean
+can_read (SeqRangeReader * self, int fd, guint64 * size, SeqFormat * format)
+{
+  const SeqFastxConfig *config = &self->config;
+  struct stat info;
+  guint8 first;
+
+  if (self->n_threads == 0 || config->skip > 0 || config->limit > 0
+      || config->strictness == SEQ_STRICTNESS_LENIENT
+      || self->range_size / 2 > config->block_size
+      || fstat (fd, &info) != 0 || !S_ISREG (info.st_mode)
+      || (guint64) info.st_size <= 2 * (guint64) self->range_size)
+    return FALSE;
+  *size = info.st_size;
+  if (pread (fd, &first, 1, 0) != 1 || (first != '>' && first != '@'))
+    return FALSE;
+  *format = first == '@' ? SEQ_FORMAT_FASTQ : SEQ_FORMAT_FASTA;
+  return self->asked == SEQ_FORMAT_AUTO || self->asked == *format;
+}
+
+/* The first file makes them. FALSE when there is no memory. */
+static gboolean
+make_workers (SeqRangeReader * self)
+{
+  for (guint i = 0; i < self->n_ranges; i++) {
+    if (!self->ranges[i].buffer)
+      self->ranges[i].buffer = seq_read_buffer_new (LOOK);
+    if (!self->ranges[i].buffer)
+      return FALSE;
+  }
+  if (!self->workers)
+    self->workers = seq_workers_new (self->n_threads, range_func, NULL);
+  return TRUE;
+}
+
+gboolean
+seq_range_reader_open (SeqRangeReader * self, int fd, guint64 first_id)
+{
+  SeqFormat format;
+  guint64 size;
+
+  g_assert (self->fd < 0);
+  if (!can_read (self, fd, &size, &format) || !make_workers (self))
+    return FALSE;
+  self->fd = fd;
+  self->config.format = format;
+  self->size = size;
+  self->next = self->given = 0;
+  self->waited = self->ended = FALSE;
+  self->misses = 0;
+  self->at = self->lines = self->filtered = 0;
+  self->next_id = first_id;
+  return TRUE;
+}
+
+void
+seq_range_reader_close (SeqRangeReader * self)
+{
+  for (guint64 i = self->given + self->waited; i < self->next; i++)
+    if (self->ranges[i % self->n_ranges].begun)
+      seq_workers_wait (self->workers, &self->ranges[i % self->n_ranges].job);
+  for (guint i = 0; i < self->n_ranges; i++)
+    drop_blocks (&self->ranges[i]);
+  self->next = self->given = 0;
+  self->waited = FALSE;
+  self->fd = -1;
+}
+
+/* Keeps the threads busy: begins as many ranges as there is room for. What a long record that has
+ * been given out covers is known to begin none, and need not be looked at. */
 static void
 begin_ranges (SeqRangeReader * self)
 {
@@ -331,7 +380,11 @@ begin_ranges (SeqRangeReader * self)
     /* the last one takes what the file has grown by since */
     range->end = self->size - range->begin > self->range_size ? range->begin + self->range_size
         : G_MAXUINT64;
-    seq_workers_add (self->workers, &range->job);
+    range->begun = range->end > self->at;
+    if (range->begun)
+      seq_workers_add (self->workers, &range->job);
+    else
+      forget_records (range);
   }
 }
 
@@ -364,19 +417,19 @@ finish_range (SeqRangeReader * self, Range * range)
 {
   gboolean is_empty = self->at >= range->end;
 
-  seq_workers_wait (self->workers, &range->job);
+  if (range->begun)
+    seq_workers_wait (self->workers, &range->job);
   self->waited = TRUE;
   if (is_empty ? range->start >= range->end : range->start == self->at) {
     self->misses = 0;
     return;
   }
-  drop_blocks (range);
-  range->records = range->filtered = range->lines = 0;
-  range->failed = range->at_end = FALSE;
-  range->start = is_empty ? range->end : self->at;
+  forget_records (range);
   self->misses++;
-  if (!is_empty && self->misses < MAX_MISSES)
+  if (!is_empty && self->misses < MAX_MISSES) {
+    range->start = self->at;
     parse_range (range);
+  }
 }
 
 SeqRangeStatus

@@ -20,7 +20,7 @@ G_BEGIN_DECLS
  * in order finds the error, in the words and at the place that it always has. So it does where
  * records are so small that their tables would take much more than the file.
  *
- * Memory: a range in hand takes its 4 MiB and 16 MiB at most of tables and started pages, and there
+ * Memory: a range in hand takes its 2 MiB and 16 MiB at most of tables and started pages, and there
  * are 2 * (n_threads + 1) of them. Of all that begin in them only the last record can be longer
  * than what is in hand of the file; for each that is parsed and longer than a range a thread more
  * reads ahead, 768 KiB. */
@@ -28,8 +28,8 @@ G_BEGIN_DECLS
 typedef struct _SeqRangeReader SeqRangeReader;
 
 /* bytes of a range: without line breaks, and with the last record that goes past its end, they fill
- * a block of the default size */
-#define SEQ_RANGE_SIZE (((gsize) 4 << 20) - 2 * SEQ_FASTX_PIECE)
+ * a huge page. Ranges of half the size took longer to sort, of twice the size longer to start. */
+#define SEQ_RANGE_SIZE (((gsize) 2 << 20) - 2 * SEQ_FASTX_PIECE)
 
 typedef enum
 {
@@ -39,15 +39,22 @@ typedef enum
   SEQ_RANGE_GO_ON,              /* from `position`, in order */
 } SeqRangeStatus;
 
-/* NULL where this is no way to read it: `fd` is no regular file of several ranges, does not start
+/* `n_threads`: beside the caller's; with 0 no file is opened. Threads and buffers appear with the
+ * first file that is, and stay for the next. */
+SeqRangeReader *seq_range_reader_new (const SeqFastxConfig * config, gsize range_size,
+    guint n_threads);
+void seq_range_reader_free (SeqRangeReader * self);
+
+/* FALSE where this is no way to read it: `fd` is no regular file of several ranges, does not start
  * with `>` or `@`, or not with the format that `config` asks for; or `config` asks to skip or limit
  * records, which has to be counted in order, or for LENIENT, where lines end in more ways, or for
  * blocks of less than half a range, which are too many; or there is no memory for it. Reads with
- * pread(): the offset of `fd` stays. `fd` must stay open. `first_id`: of the first record.
- * `n_threads`: 1 or more, beside the caller's. */
-SeqRangeReader *seq_range_reader_new (int fd, const SeqFastxConfig * config, guint64 first_id,
-    gsize range_size, guint n_threads);
-void seq_range_reader_free (SeqRangeReader * self);
+ * pread(): the offset of `fd` stays. `fd` must stay open until close. `first_id`: of the first
+ * record. Not while another file is open. */
+gboolean seq_range_reader_open (SeqRangeReader * self, int fd, guint64 first_id);
+
+/* Also where none is open. What has not been given out is dropped. */
+void seq_range_reader_close (SeqRangeReader * self);
 
 /* `block` is set, and owned by the caller, with BLOCK only; `position` with GO_ON only. */
 SeqRangeStatus seq_range_reader_next (SeqRangeReader * self, SeqBlock ** block,

@@ -59,10 +59,9 @@ struct _GstSeqSrc
   guint next_file;
   GstCaps *caps;
   guint8 *buffer;
-  SeqFastxConfig config;
-  guint n_threads;
-  SeqRangeReader *ranges;       /* of a file that is parsed by several threads */
-  guint64 filtered;             /* by such readers that are done */
+  SeqRangeReader *ranges;       /* for files that are parsed by several threads */
+  gboolean in_ranges;           /* the current one is */
+  guint64 filtered;             /* in those before it */
   GError *error;                /* of a file; waits until the records before it are given out */
 
   /* read by queries and unlock() while the streaming thread works; object lock */
@@ -91,11 +90,19 @@ GST_ELEMENT_REGISTER_DEFINE (seqsrc, "seqsrc", GST_RANK_NONE, GST_TYPE_SEQ_SRC)
 /* ---- files ---- */
 
 static void
+close_ranges (GstSeqSrc * self)
+{
+  if (self->in_ranges)
+    seq_range_reader_close (self->ranges);
+  self->in_ranges = FALSE;
+}
+
+static void
 close_input (GstSeqSrc * self)
 {
   SeqInput *input;
 
-  g_clear_pointer (&self->ranges, seq_range_reader_free);
+  close_ranges (self);
   GST_OBJECT_LOCK (self);
   input = g_steal_pointer (&self->input);
   self->done_bytes += self->file_bytes;
@@ -137,9 +144,8 @@ open_next_file (GstSeqSrc * self)
   GST_OBJECT_UNLOCK (self);
   seq_reader_begin_file (self->reader);
   seq_fastx_get_position (seq_reader_get_parser (self->reader), &position);
-  if (seq_input_get_file (input) >= 0)
-    self->ranges = seq_range_reader_new (seq_input_get_file (input), &self->config,
-        position.record, SEQ_RANGE_SIZE, self->n_threads);
+  self->in_ranges = seq_input_get_file (input) >= 0
+      && seq_range_reader_open (self->ranges, seq_input_get_file (input), position.record);
 }
 
 static const gchar *
@@ -234,8 +240,8 @@ make_reader (GstSeqSrc * self)
   if (blocksize != 0 && blocksize != G_MAXUINT)
     settings.config.block_size = MIN (blocksize, MAX_BLOCK_SIZE);
   self->alphabet = settings.alphabet;
-  self->config = settings.config;
-  self->n_threads = gst_seq_auto_workers (1, settings.workers);
+  self->ranges = seq_range_reader_new (&settings.config, SEQ_RANGE_SIZE,
+      gst_seq_auto_workers (1, settings.workers));
   self->reporter = (GstSeqParserReporter) { GST_ELEMENT (self), locate, 0 };
   if (gst_seq_parser_check_quarantine (&settings, GST_ELEMENT (self),
           (const gchar * const *) self->files->pdata, self->files->len))
@@ -256,6 +262,7 @@ gst_seq_src_stop (GstBaseSrc * src)
   GST_OBJECT_LOCK (self);
   g_clear_pointer (&self->reader, seq_reader_free);
   GST_OBJECT_UNLOCK (self);
+  g_clear_pointer (&self->ranges, seq_range_reader_free);
   g_clear_error (&self->error);
   g_clear_pointer (&self->files, g_ptr_array_unref);
   g_clear_pointer (&self->buffer, free);
@@ -411,7 +418,7 @@ next_of_ranges (GstSeqSrc * self, SeqBlock ** block)
 
   self->filtered += filtered;
   position.record = next_id;
-  g_clear_pointer (&self->ranges, seq_range_reader_free);
+  close_ranges (self);
   seq_reader_begin_at (self->reader, &position);
   if (status == SEQ_RANGE_END) {
     if (seq_input_check (self->input, &self->error))
@@ -440,7 +447,7 @@ next_block (GstSeqSrc * self, SeqBlock ** block)
       open_next_file (self);
       continue;
     }
-    if (self->ranges) {
+    if (self->in_ranges) {
       if (next_of_ranges (self, block))
         return GST_FLOW_OK;
       if (is_unlocked (self) && !is_ending (self))
@@ -480,7 +487,7 @@ gst_seq_src_create (GstPushSrc * src, GstBuffer ** buffer)
   guint64 bytes, next_id, filtered = 0;
 
   seq_fastx_get_stats (seq_reader_get_parser (self->reader), &stats);
-  if (self->ranges)
+  if (self->in_ranges)
     seq_range_reader_get_progress (self->ranges, &bytes, &next_id, &filtered);
   GST_OBJECT_LOCK (self);
   self->ended = ret == GST_FLOW_EOS;

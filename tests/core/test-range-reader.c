@@ -95,6 +95,18 @@ fit_blocks (const SeqFastxConfig * config, gsize range_size)
   return fitted;
 }
 
+/* NULL where this is no file for ranges */
+static SeqRangeReader *
+open_file (int fd, const SeqFastxConfig * config, guint64 first_id, gsize range_size,
+    guint n_threads)
+{
+  SeqRangeReader *reader = seq_range_reader_new (config, range_size, n_threads);
+
+  if (!seq_range_reader_open (reader, fd, first_id))
+    g_clear_pointer (&reader, seq_range_reader_free);
+  return reader;
+}
+
 static void
 compare (const gchar * text, gsize size, const SeqFastxConfig * config, gsize range_size,
     guint n_threads)
@@ -111,7 +123,7 @@ compare (const gchar * text, gsize size, const SeqFastxConfig * config, gsize ra
 
   parse_in_order (expected, text, size, config, &start, &expected_message);
   file_init (&file, text, size);
-  reader = seq_range_reader_new (file.fd, &fitted, 5, range_size, n_threads);
+  reader = open_file (file.fd, &fitted, 5, range_size, n_threads);
   g_assert_nonnull (reader);
   while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK)
     append_block (found, block);
@@ -244,7 +256,7 @@ count_in_ranges (const GString * text, const SeqFastxConfig * config, gsize rang
 
   file_init (&file, text->str, text->len);
   fitted = fit_blocks (config, range_size);
-  reader = seq_range_reader_new (file.fd, &fitted, 0, range_size, 2);
+  reader = open_file (file.fd, &fitted, 0, range_size, 2);
   while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK) {
     n += block->n_records;
     seq_block_unref (block);
@@ -346,7 +358,7 @@ open_text (File * file, const gchar * text, const SeqFastxConfig * config, gsize
   SeqFastxConfig fitted = fit_blocks (config, range);
 
   file_init (file, text, strlen (text));
-  return seq_range_reader_new (file->fd, &fitted, 0, range, 2);
+  return open_file (file->fd, &fitted, 0, range, 2);
 }
 
 static void
@@ -381,13 +393,74 @@ test_not_for_ranges (void)
   config = make_config ();
   config.block_size = 4;
   file_init (&file, ">a\nMKV\nMKV\nMKV\n>b\n", 18);
-  g_assert_null (seq_range_reader_new (file.fd, &config, 0, 10, 2));
+  g_assert_null (open_file (file.fd, &config, 0, 10, 2));
   file_clear (&file);
   config = make_config ();
   g_assert_cmpint (pipe (ends), ==, 0);
-  g_assert_null (seq_range_reader_new (ends[0], &config, 0, 1, 2));
+  g_assert_null (open_file (ends[0], &config, 0, 1, 2));
   close (ends[0]);
   close (ends[1]);
+}
+
+/* What one file gives, for `reader`, which had others before; the ids go on from `first_id`. */
+static void
+compare_file (SeqRangeReader * reader, const gchar * text, const SeqFastxConfig * config,
+    guint64 first_id)
+{
+  const SeqFastxPosition start = { .line = 1, .record = first_id };
+  g_autoptr (GString) expected = g_string_new (NULL), found = g_string_new (NULL);
+  g_autofree gchar *expected_message = NULL, *message = NULL;
+  SeqFastxPosition position;
+  SeqRangeStatus status;
+  SeqBlock *block;
+  File file;
+
+  parse_in_order (expected, text, strlen (text), config, &start, &expected_message);
+  file_init (&file, text, strlen (text));
+  g_assert_true (seq_range_reader_open (reader, file.fd, first_id));
+  while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK)
+    append_block (found, block);
+  if (status == SEQ_RANGE_GO_ON)
+    parse_in_order (found, text, strlen (text), config, &position, &message);
+  seq_range_reader_close (reader);
+  g_assert_cmpstr (found->str, ==, expected->str);
+  g_assert_cmpstr (message, ==, expected_message);
+  file_clear (&file);
+}
+
+/* One reader for file after file: of both formats, left before the end, with an error, refused */
+static void
+test_next_file (void)
+{
+  SeqFastxConfig config = make_config (), fitted = fit_blocks (&config, 700);
+  g_autoptr (GString) text = make_text (200, 4);
+  g_autoptr (GString) fastq = g_string_new (NULL), bad = g_string_new (text->str);
+  SeqRangeReader *reader = seq_range_reader_new (&fitted, 700, 2);
+  SeqFastxPosition position;
+  SeqBlock *block;
+  File file;
+
+  for (guint i = 0; i < 300; i++)
+    g_string_append_printf (fastq, "@r%u\nACGTACGT\n+\n@IIIIII%c\n", i, 'A' + i % 26);
+  bad->str[bad->len / 2] = '\002';
+  for (guint i = 0; i < 20; i++) {
+    compare_file (reader, text->str, &config, 7 + i);
+    compare_file (reader, fastq->str, &config, 0);
+    compare_file (reader, bad->str, &config, 1);
+
+    file_init (&file, text->str, text->len);
+    g_assert_true (seq_range_reader_open (reader, file.fd, 0));
+    for (guint k = 0; k < i && next_status (reader, &block, &position) == SEQ_RANGE_BLOCK; k++)
+      seq_block_unref (block);
+    seq_range_reader_close (reader);
+    file_clear (&file);
+
+    file_init (&file, "MKV\n", 4);
+    g_assert_false (seq_range_reader_open (reader, file.fd, 0));
+    file_clear (&file);
+  }
+  seq_range_reader_close (reader);
+  seq_range_reader_free (reader);
 }
 
 /* Of records of two bytes each range holds so many that their tables would be 16 times the file. */
@@ -502,6 +575,7 @@ main (int argc, char **argv)
   g_test_add_func ("/range-reader/large", test_large);
   g_test_add_func ("/range-reader/long-record", test_long_record);
   g_test_add_func ("/range-reader/not-for-ranges", test_not_for_ranges);
+  g_test_add_func ("/range-reader/next-file", test_next_file);
   g_test_add_func ("/range-reader/tiny-records", test_tiny_records);
   g_test_add_func ("/range-reader/file-changes", test_file_changes);
   g_test_add_func ("/range-reader/progress", test_progress);

@@ -80,11 +80,13 @@ LLVMFuzzerTestOneInput (const guint8 * data, gsize size)
   Choices c = take_choices (&in);
   int fd = memfd_create ("records", MFD_CLOEXEC);
   FuzzRecords whole, ranges;
-  SeqRangeReader *reader;
+  SeqFastxPosition position;
+  SeqBlock *block;
+  SeqRangeReader *reader = seq_range_reader_new (&c.config, c.range_size, c.n_threads);
 
   g_assert_cmpint (write (fd, in.data, in.size), ==, (gssize) in.size);
-  reader = seq_range_reader_new (fd, &c.config, start.record, c.range_size, c.n_threads);
-  if (reader != NULL) {
+  /* the same file twice, as if it were another one, and then not to its end */
+  for (guint i = 0; i < 2 && seq_range_reader_open (reader, fd, start.record); i++) {
     fuzz_records_init (&whole);
     fuzz_records_init (&ranges);
     parse_in_order (&whole, &c.config, in.data, in.size, &start);
@@ -92,8 +94,12 @@ LLVMFuzzerTestOneInput (const guint8 * data, gsize size)
     fuzz_records_assert_same (&whole, &ranges);
     fuzz_records_clear (&whole);
     fuzz_records_clear (&ranges);
-    seq_range_reader_free (reader);
+    seq_range_reader_close (reader);
   }
+  if (seq_range_reader_open (reader, fd, 0)
+      && seq_range_reader_next (reader, &block, &position) == SEQ_RANGE_BLOCK)
+    seq_block_unref (block);
+  seq_range_reader_free (reader);
   close (fd);
   return 0;
 }
