@@ -145,8 +145,9 @@ append_detail (GQuark field, const GValue * value, gpointer data)
   gchar *shown = G_VALUE_HOLDS_STRING (value) ? g_value_dup_string (value) :
       gst_value_serialize (value);
 
-  g_string_append_printf (text, "%s%s %s", text->len > 0 ? ", " : "", g_quark_to_string (field),
-      shown ? shown : "?");
+  if (shown && *shown)
+    g_string_append_printf (text, "%s%s %s", text->len > 0 ? ", " : "", g_quark_to_string (field),
+        shown);
   g_free (shown);
   return TRUE;
 }

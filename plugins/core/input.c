@@ -55,6 +55,15 @@ location_is_stdin (const gchar * location)
   return strcmp (location, "-") == 0;
 }
 
+/* The scheme of a URI, in which case counts for nothing; NULL for a path. */
+static gchar *
+location_scheme (const gchar * location)
+{
+  g_autofree gchar *scheme = strstr (location, "://") != NULL ? g_uri_parse_scheme (location) : NULL;
+
+  return scheme != NULL ? g_ascii_strdown (scheme, -1) : NULL;
+}
+
 gchar *
 seq_input_local_path (const gchar * location, GError ** error)
 {
@@ -63,7 +72,7 @@ seq_input_local_path (const gchar * location, GError ** error)
 
   if (location_is_stdin (location))
     return NULL;
-  scheme = strstr (location, "://") != NULL ? g_uri_parse_scheme (location) : NULL;
+  scheme = location_scheme (location);
   if (scheme == NULL)
     return g_strdup (location);
   if (strcmp (scheme, "file") == 0) {
@@ -141,7 +150,7 @@ static gboolean
 open_remote (SeqInput * self, GError ** error)
 {
   static const gchar *const schemes[] = { "http", "https", "ftp", "s3", "gs", NULL };
-  gchar *scheme = g_uri_parse_scheme (self->location);
+  gchar *scheme = location_scheme (self->location);
   gboolean known = scheme != NULL && g_strv_contains (schemes, scheme);
 
   if (!known) {

@@ -48,7 +48,11 @@ struct _GstSeqEnc
   Format format;
   guint line_width;
 
+  /* the streaming thread's own */
   SeqTextFormat text_format;    /* of the stream at hand */
+  gboolean quality;             /* whether the records that it was chosen for have qualities */
+  gboolean begun;               /* text has been written */
+  gboolean mixed;               /* format=auto would write FASTA behind FASTQ, or the reverse */
 };
 
 static const struct
@@ -78,7 +82,8 @@ gst_seq_enc_format_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {FORMAT_AUTO, "FASTQ where the records have qualities, else FASTA", "auto"},
+    {FORMAT_AUTO, "FASTQ where the records have qualities, else FASTA; both in one stream are an error",
+        "auto"},
     {FORMAT_FASTA, "FASTA; qualities are left out", "fasta"},
     {FORMAT_FASTQ, "FASTQ; every record must have qualities", "fastq"},
     {FORMAT_TSV, "Name, residues and qualities, separated by tabs; a tab in a name is written as "
@@ -139,18 +144,49 @@ gst_seq_enc_transform_caps (GstBaseTransform * trans, GstPadDirection direction,
 }
 
 static gboolean
-gst_seq_enc_set_caps (GstBaseTransform * trans, GstCaps * in, GstCaps * out)
+find_format (const GstCaps * caps, SeqTextFormat * format)
 {
-  GstSeqEnc *self = GST_SEQ_ENC (trans);
-  const gchar *name = gst_structure_get_name (gst_caps_get_structure (out, 0));
+  const gchar *name = gst_structure_get_name (gst_caps_get_structure (caps, 0));
 
   for (guint i = FORMAT_FASTA; i < G_N_ELEMENTS (outputs); i++) {
     if (g_str_equal (outputs[i].media_type, name)) {
-      self->text_format = outputs[i].text_format;
+      *format = outputs[i].text_format;
       return TRUE;
     }
   }
   return FALSE;
+}
+
+/* Who sets the property, or caps downstream, may change the format in mid-stream. But where it is
+ * only the records that change, nobody could read the text of both. */
+static gboolean
+gst_seq_enc_set_caps (GstBaseTransform * trans, GstCaps * in, GstCaps * out)
+{
+  GstSeqEnc *self = GST_SEQ_ENC (trans);
+  gboolean is_auto, quality = FALSE;
+  SeqTextFormat format;
+
+  if (!find_format (out, &format))
+    return FALSE;
+  gst_structure_get_boolean (gst_caps_get_structure (in, 0), "quality", &quality);
+  GST_OBJECT_LOCK (self);
+  is_auto = self->format == FORMAT_AUTO;
+  GST_OBJECT_UNLOCK (self);
+  self->mixed = is_auto && self->begun && quality != self->quality && format != self->text_format;
+  if (!self->mixed) {
+    self->text_format = format;
+    self->quality = quality;
+  }
+  return TRUE;
+}
+
+static gboolean
+gst_seq_enc_start (GstBaseTransform * trans)
+{
+  GstSeqEnc *self = GST_SEQ_ENC (trans);
+
+  self->begun = self->mixed = FALSE;
+  return TRUE;
 }
 
 /* ---- data ---- */
@@ -158,6 +194,12 @@ gst_seq_enc_set_caps (GstBaseTransform * trans, GstCaps * in, GstCaps * out)
 static gboolean
 check_qualities (GstSeqEnc * self, const GstSeqRecordsMeta * meta)
 {
+  if (self->mixed) {
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("records %s qualities come behind ones %s them, "
+            "which are FASTQ and FASTA; format=fasta leaves the qualities out",
+            self->quality ? "without" : "with", self->quality ? "with" : "without"), (NULL));
+    return FALSE;
+  }
   for (guint i = 0; self->text_format == SEQ_TEXT_FASTQ && i < meta->n_records; i++) {
     if (meta->records[i].qual == GST_SEQ_NO_QUALITY) {
       GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("record %" G_GUINT64_FORMAT " has no qualities, "
@@ -235,6 +277,7 @@ gst_seq_enc_prepare_output_buffer (GstBaseTransform * trans, GstBuffer * in, Gst
   GST_OBJECT_UNLOCK (self);
   *out = encode (self, meta, bytes, line_width);
   gst_seq_block_unmap (&map);
+  self->begun = self->begun || meta->n_records > 0;
   return *out ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
@@ -248,6 +291,8 @@ gst_seq_enc_transform (GstBaseTransform * trans, GstBuffer * in, GstBuffer * out
 static gboolean
 gst_seq_enc_sink_event (GstBaseTransform * trans, GstEvent * event)
 {
+  if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
+    gst_seq_enc_start (trans);  /* what was written is dropped */
   if (GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT) {
     GstSegment segment;
     guint32 seqnum = gst_event_get_seqnum (event);
@@ -347,6 +392,7 @@ gst_seq_enc_class_init (GstSeqEncClass * klass)
 
   trans_class->transform_caps = gst_seq_enc_transform_caps;
   trans_class->set_caps = gst_seq_enc_set_caps;
+  trans_class->start = gst_seq_enc_start;
   trans_class->prepare_output_buffer = gst_seq_enc_prepare_output_buffer;
   trans_class->transform = gst_seq_enc_transform;
   trans_class->sink_event = gst_seq_enc_sink_event;

@@ -96,22 +96,25 @@ assert_open_fails (const gchar * location, gint code)
 static void
 test_file (Fixture * f, gconstpointer data)
 {
-  gchar *path, *uri;
+  gchar *path, *uri, *capitals;
 
   write_file (f, "a b.fa", ">a\nACGT\n");
   path = in_dir (f, "a b.fa");
   uri = g_filename_to_uri (path, NULL, NULL);
   g_assert_nonnull (strstr (uri, "%20"));
+  capitals = g_strconcat ("FILE", uri + strlen ("file"), NULL);
 
   assert_reads (path, 1, ">a\nACGT\n");
   assert_reads (path, 64, ">a\nACGT\n");
   assert_reads (uri, 3, ">a\nACGT\n");
+  assert_reads (capitals, 3, ">a\nACGT\n");
   g_assert_cmpuint (seq_input_size_of (path), ==, 8);
   g_assert_cmpuint (seq_input_size_of (uri), ==, 8);
   g_assert_true (seq_input_can_rewind (path));
   g_assert_true (seq_input_can_rewind (uri));
   g_free (path);
   g_free (uri);
+  g_free (capitals);
 
   write_file (f, "empty", "");
   path = in_dir (f, "empty");

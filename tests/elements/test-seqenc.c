@@ -176,18 +176,62 @@ test_line_width_while_playing (void)
 }
 
 /* Qualities come and go, as with files of both formats in a row. */
+/* Records of both kinds: one file can't hold them as they are, but without their qualities */
 static void
-test_caps_change (void)
+test_mixed (void)
+{
+  for (guint quality = 0; quality < 2; quality++) {
+    const gchar *first = quality ? CAPS ("true") : CAPS ("false");
+    const gchar *other = quality ? CAPS ("false") : CAPS ("true");
+    GstBus *bus;
+    GstHarness *h = enc_new ("", first, &bus);
+
+    g_assert_cmpint (gst_harness_push (h, block_new (quality ? fastq : fasta)), ==, GST_FLOW_OK);
+    g_free (take_text (h));
+    gst_harness_set_src_caps_str (h, other);
+    gst_harness_set_src_caps_str (h, first);
+    g_assert_cmpint (gst_harness_push (h, block_new (quality ? fastq : fasta)), ==, GST_FLOW_OK);
+    g_free (take_text (h));
+    gst_harness_set_src_caps_str (h, other);
+    g_assert_cmpint (gst_harness_push (h, block_new (quality ? fasta : fastq)), ==,
+        GST_FLOW_ERROR);
+    assert_one_error (bus, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, quality ?
+        "records without qualities come behind ones with them" :
+        "records with qualities come behind ones without them");
+    assert_text (h, "");
+    enc_free (h, bus);
+
+    h = enc_new ("format=fasta", first, NULL);
+    g_assert_cmpint (gst_harness_push (h, block_new (quality ? fastq : fasta)), ==, GST_FLOW_OK);
+    gst_harness_set_src_caps_str (h, other);
+    g_assert_cmpint (gst_harness_push (h, block_new (quality ? fasta : fastq)), ==, GST_FLOW_OK);
+    assert_text (h, ">a b\nACGTACG\n>\n>c\td\nAC\n>a b\nACGTACG\n>\n>c\td\nAC\n");
+    enc_free (h, NULL);
+  }
+}
+
+/* What begins anew may be of the other kind: behind a flush, in another run, and where nothing has
+ * been written. */
+static void
+test_other_kind (void)
 {
   GstHarness *h = enc_new ("", CAPS ("true"), NULL);
 
-  g_assert_cmpint (gst_harness_push (h, block_new (fastq)), ==, GST_FLOW_OK);
-  assert_out_caps (h, "text/x-fastq");
-  g_free (take_text (h));
   gst_harness_set_src_caps_str (h, CAPS ("false"));
   g_assert_cmpint (gst_harness_push (h, block_new (fasta)), ==, GST_FLOW_OK);
   assert_out_caps (h, "text/x-fasta");
-  assert_text (h, ">a b\nACGTACG\n>\n>c\td\nAC\n");
+  g_free (take_text (h));
+  g_assert_true (gst_harness_push_event (h, gst_event_new_flush_start ()));
+  g_assert_true (gst_harness_push_event (h, gst_event_new_flush_stop (TRUE)));
+  gst_harness_set_src_caps_str (h, CAPS ("true"));
+  g_assert_cmpint (gst_harness_push (h, block_new (fastq)), ==, GST_FLOW_OK);
+  assert_out_caps (h, "text/x-fastq");
+  g_free (take_text (h));
+  gst_element_set_state (h->element, GST_STATE_READY);
+  gst_element_set_state (h->element, GST_STATE_PLAYING);
+  gst_harness_set_src_caps_str (h, CAPS ("false"));
+  g_assert_cmpint (gst_harness_push (h, block_new (fasta)), ==, GST_FLOW_OK);
+  assert_out_caps (h, "text/x-fasta");
   enc_free (h, NULL);
 }
 
@@ -440,7 +484,8 @@ main (int argc, char **argv)
   g_test_add_func ("/seqenc/formats", test_formats);
   g_test_add_func ("/seqenc/line-widths", test_line_widths);
   g_test_add_func ("/seqenc/line-width-while-playing", test_line_width_while_playing);
-  g_test_add_func ("/seqenc/caps-change", test_caps_change);
+  g_test_add_func ("/seqenc/mixed", test_mixed);
+  g_test_add_func ("/seqenc/other-kind", test_other_kind);
   g_test_add_func ("/seqenc/downstream-chooses", test_downstream_chooses);
   g_test_add_func ("/seqenc/empty-block", test_empty_block);
   g_test_add_func ("/seqenc/more-memories", test_more_memories);
