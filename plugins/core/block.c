@@ -176,6 +176,18 @@ seq_block_grow (SeqBlock * block, gsize capacity)
   return TRUE;
 }
 
+void
+seq_block_trim (SeqBlock * block)
+{
+  gsize mapped;
+
+  if (!arena_size (MAX (block->size, block->pool->capacity), &mapped) || mapped >= block->mapped)
+    return;
+  munmap (block->data + mapped, block->mapped - mapped);
+  block->mapped = mapped;
+  block->capacity = mapped - SEQ_BLOCK_SLACK;
+}
+
 GstSeqRecord *
 seq_block_reserve_record (SeqBlock * block)
 {

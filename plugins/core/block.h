@@ -50,6 +50,10 @@ void seq_block_unref (SeqBlock * block);
  * has no memory; the block is unchanged then. Only for a block that nobody shares. */
 gboolean seq_block_grow (SeqBlock * block, gsize capacity);
 
+/* Gives back what a block that has grown has behind the bytes in use. Only for a block that nobody
+ * shares. */
+void seq_block_trim (SeqBlock * block);
+
 /* Room for one more entry in the table. The entry is not set and not counted yet. NULL when the
  * system has no memory; the block is unchanged then. */
 GstSeqRecord *seq_block_reserve_record (SeqBlock * block);

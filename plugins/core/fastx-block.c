@@ -126,6 +126,41 @@ seq_fastx_make_room (SeqFastx * self, gsize room, GError ** error)
   return TRUE;
 }
 
+guint8 *
+seq_fastx_reserve (SeqFastx * self, gsize size)
+{
+  gsize room;
+
+  if (!self->open || self->format != SEQ_FORMAT_FASTA || self->cr
+      || (self->state != STATE_LINE && self->state != STATE_LINE_START)
+      || (self->block->n_records > 0 && !block_turn_over (self))
+      || !g_size_checked_add (&room, self->block->size, size)
+      || !seq_block_grow (self->block, room))
+    return NULL;
+  return self->block->data + self->block->size;
+}
+
+gboolean
+seq_fastx_add_residues (SeqFastx * self, guint64 bytes, gsize residues, guint64 n_lines,
+    GError ** error)
+{
+  self->block->size += residues;
+  self->byte += bytes;
+  self->line += n_lines;
+  self->state = n_lines > 0 ? STATE_LINE_START : STATE_LINE;
+  if (seq_fastx_is_too_long (self))
+    return seq_fastx_fail_too_long (self, error);
+  self->record.seq_len = self->block->size - self->record.seq;
+  return TRUE;
+}
+
+void
+seq_fastx_unreserve (SeqFastx * self)
+{
+  if (self->block)
+    seq_block_trim (self->block);
+}
+
 void
 seq_fastx_begin_record (SeqFastx * self)
 {

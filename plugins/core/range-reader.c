@@ -6,14 +6,11 @@
 #include <unistd.h>
 
 #include "bytecopy.h"
-#include "read-ahead.h"
+#include "residue-reader.h"
 #include "workers.h"
 
 /* bytes of one read: small enough to stay in the cache until they are parsed */
 #define PIECE SEQ_FASTX_PIECE
-
-/* and of one that another thread makes: large enough that handing it over takes no time beside it */
-#define AHEAD ((gsize) 256 << 10)
 
 /* Bytes in which a start is looked for in FASTQ where a piece shows none: a guess has to see a whole
  * record, and long reads are long. */
@@ -161,45 +158,86 @@ take_blocks (Range * range, SeqFastx * parser, SeqBlock * (*take) (SeqFastx *))
   return range->blocks.length <= MAX_BLOCKS;
 }
 
-/* The piece of the file at `at`. Of a record that goes on far behind the range, which one thread
- * alone can parse, another one reads the next pieces meanwhile. */
-static const guint8 *
-next_piece (Range * range, guint64 at, SeqReadAhead ** ahead, gssize * n)
+/* Parses the piece of the file at `at`. `n`: its bytes, 0 at the end. FALSE on error. */
+static gboolean
+parse_piece (Range * range, SeqFastx * parser, guint64 at, gssize * n)
+{
+  /* as far behind the start of a page as in the file */
+  guint8 *piece = range->buffer + at % SEQ_PAGE;
+
+  *n = seq_read_at (range->reader->fd, piece, PIECE, at);
+  return *n >= 0 && seq_fastx_push (parser, piece, *n, NULL)
+      && take_blocks (range, parser, seq_fastx_pop);
+}
+
+/* What the lines at `at` are like. FALSE if they can't be told. */
+static gboolean
+guess_lines (Range * range, guint64 at, SeqResidueLines * lines)
+{
+  gssize n = seq_read_at (range->reader->fd, range->buffer, PIECE, at);
+
+  return n > 0 && seq_residue_lines_guess (range->buffer, n, PIECE, at, lines);
+}
+
+/* Of a record that goes on far behind the range, several threads read the lines at `at`, as long as
+ * they are of one length; `at` moves behind them. FALSE on error. */
+static gboolean
+parse_long_record (Range * range, SeqFastx * parser, guint64 * at)
 {
   SeqRangeReader *self = range->reader;
-  guint8 *piece;
+  SeqResidueReader *residues = NULL;
+  SeqResidueLines lines;
+  guint64 room, bytes, n_lines;
+  gboolean ok = TRUE;
+  guint8 *out;
+  gsize n;
 
-  if (*ahead == NULL && at >= range->end && at - range->end >= self->range_size)
-    *ahead = seq_read_ahead_new (self->fd, at, AHEAD);
-  if (*ahead != NULL)
-    return seq_read_ahead_next (*ahead, n);
-  /* as far behind the start of a page as in the file */
-  piece = range->buffer + at % SEQ_PAGE;
-  *n = seq_read_at (self->fd, piece, PIECE, at);
-  return piece;
+  if (!guess_lines (range, *at, &lines))
+    return TRUE;
+  /* first what is left of the line at hand, which is in the buffer */
+  if (!seq_fastx_push (parser, range->buffer, lines.offset - *at, NULL)
+      || !take_blocks (range, parser, seq_fastx_pop))
+    return FALSE;
+  *at = lines.offset;
+  room = MIN (self->size - MIN (*at, self->size), self->config.max_record_bytes);
+  out = seq_fastx_reserve (parser, room);
+  if (out != NULL)
+    residues = seq_residue_reader_new (self->fd, &lines, self->size, out, room, self->range_size,
+        self->n_threads);
+  while (ok && residues != NULL && seq_residue_reader_next (residues, &bytes, &n, &n_lines)) {
+    ok = seq_fastx_add_residues (parser, bytes, n, n_lines, NULL);
+    *at += bytes;
+  }
+  g_clear_pointer (&residues, seq_residue_reader_free);
+  seq_fastx_unreserve (parser);
+  return ok;
 }
 
 /* Parses from the start to the first record behind the range, or to the end of the file. */
 static gboolean
-parse_records (Range * range, SeqFastx * parser, SeqReadAhead ** ahead)
+parse_records (Range * range, SeqFastx * parser)
 {
   const SeqFastxPosition start = { .line = 1, .byte = range->start };
-  guint64 at;
-  gssize n = 1;
+  const gsize far = range->reader->range_size;
+  guint64 at = range->start, long_from = range->end + MIN (far, G_MAXUINT64 - range->end);
+  gssize n;
 
   seq_fastx_begin_at (parser, &start);
   seq_fastx_set_stop (parser, range->end);
-  for (at = range->start; n > 0; at += n) {
-    const guint8 *piece = next_piece (range, at, ahead, &n);
-
-    if (n < 0 || !seq_fastx_push (parser, piece, n, NULL)
-        || !take_blocks (range, parser, seq_fastx_pop))
+  do {
+    if (!parse_piece (range, parser, at, &n))
       return FALSE;
     if (seq_fastx_is_done (parser)) {
       range->stop = seq_fastx_get_stop (parser);
       return TRUE;
     }
-  }
+    at += n;
+    if (at >= long_from) {
+      if (!parse_long_record (range, parser, &at))
+        return FALSE;
+      long_from = at + far;     /* the lines may be of another length by then */
+    }
+  } while (n > 0);
   range->stop = at;
   range->at_end = TRUE;
   /* a file that was cut ends in the middle of a record */
@@ -240,15 +278,13 @@ parse_range (Range * range)
 {
   SeqRangeReader *self = range->reader;
   SeqFastx *parser = seq_fastx_new (&self->config, self->pool);
-  SeqReadAhead *ahead = NULL;
 
-  range->failed = !parse_records (range, parser, &ahead)
+  range->failed = !parse_records (range, parser)
       || !take_blocks (range, parser, seq_fastx_flush);
   if (!range->failed)
     take_counts (range, parser);
   else
     drop_blocks (range);
-  g_clear_pointer (&ahead, seq_read_ahead_free);
   seq_fastx_free (parser);
 }
 
@@ -276,7 +312,7 @@ seq_range_reader_new (const SeqFastxConfig * config, gsize range_size, guint n_t
   self->range_size = range_size;
   self->n_threads = n_threads;
   self->n_ranges = RANGES_PER_THREAD * (n_threads + 1);
-  self->pool = seq_block_pool_new (config->block_size + SEQ_FASTX_PIECE,
+  self->pool = seq_block_pool_new (MIN (config->block_size, range_size) + SEQ_FASTX_PIECE,
       MAX (self->n_ranges, MIN_FREE_BLOCKS));
   self->ranges = g_new0 (Range, self->n_ranges);
   for (guint i = 0; i < self->n_ranges; i++) {

@@ -463,6 +463,34 @@ test_next_file (void)
   seq_range_reader_free (reader);
 }
 
+/* What a block of a range takes is about what is in it, whatever blocks may be: a sort counts it. */
+static void
+test_block_capacity (void)
+{
+  SeqFastxConfig config = make_config ();
+  g_autoptr (GString) text = make_text (6000, 5);
+  SeqFastxPosition position;
+  SeqRangeReader *reader;
+  SeqRangeStatus status;
+  SeqBlock *block;
+  guint n = 0;
+  File file;
+
+  config.block_size = 64 << 20;
+  g_assert_cmpuint (text->len, >, 2 * SEQ_RANGE_SIZE);
+  file_init (&file, text->str, text->len);
+  reader = open_file (file.fd, &config, 0, SEQ_RANGE_SIZE, 1);
+  while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK) {
+    g_assert_cmpuint (block->capacity, <=, 2 << 20);
+    n += block->n_records;
+    seq_block_unref (block);
+  }
+  g_assert_cmpint (status, ==, SEQ_RANGE_END);
+  g_assert_cmpuint (n, ==, 6000);
+  seq_range_reader_free (reader);
+  file_clear (&file);
+}
+
 /* Of records of two bytes each range holds so many that their tables would be 16 times the file. */
 static void
 test_tiny_records (void)
@@ -576,6 +604,7 @@ main (int argc, char **argv)
   g_test_add_func ("/range-reader/long-record", test_long_record);
   g_test_add_func ("/range-reader/not-for-ranges", test_not_for_ranges);
   g_test_add_func ("/range-reader/next-file", test_next_file);
+  g_test_add_func ("/range-reader/block-capacity", test_block_capacity);
   g_test_add_func ("/range-reader/tiny-records", test_tiny_records);
   g_test_add_func ("/range-reader/file-changes", test_file_changes);
   g_test_add_func ("/range-reader/progress", test_progress);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "residue-reader.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "bytecopy.h"
+#include "bytescan.h"
+#include "workers.h"
+
+/* bytes of one read: small enough to stay in the cache until they are copied */
+#define PIECE ((gsize) 64 << 10)
+
+/* chunks on their way for each thread: one that it works on and one that waits for it */
+#define CHUNKS_PER_THREAD 2
+
+typedef struct
+{
+  SeqJob job;
+  guint8 *buffer;               /* of PIECE and a page */
+  gboolean asked;               /* FALSE where there is no such chunk */
+  guint64 offset;
+  guint8 *out, *out_end;        /* where the next residue goes, and the last one of the chunk */
+  gsize left;                   /* residues of the line at hand that are still to come */
+  guint ending_left;            /* and bytes that end it */
+  gboolean is_as_expected;
+} Chunk;
+
+struct _SeqResidueReader
+{
+  int fd;
+  SeqResidueLines lines;
+  guint64 end;
+  guint8 *out, *out_end;
+  guint64 lines_per_chunk;      /* 0: of an unbroken line */
+  gsize bytes_per_chunk, residues_per_chunk;
+
+  SeqWorkers *workers;
+  Chunk *chunks;                /* a ring */
+  guint8 *buffers;
+  guint n_chunks;
+  guint64 n_asked, n_given;
+};
+
+gssize
+seq_read_at (int fd, guint8 * buffer, gsize size, guint64 offset)
+{
+  gsize n = 0;
+  gssize ret = 1;
+
+  while (n < size && ret != 0) {
+    ret = pread (fd, buffer + n, size - n, offset + n);
+    if (ret < 0 && errno != EINTR)
+      return -1;
+    n += MAX (ret, 0);
+  }
+  return n;
+}
+
+gboolean
+seq_residue_lines_guess (const guint8 * bytes, gsize n, gsize unbroken, guint64 offset,
+    SeqResidueLines * lines)
+{
+  const guint8 *first = memchr (bytes, '\n', n), *second;
+
+  if (first == NULL) {
+    *lines = (SeqResidueLines) { .offset = offset };
+    return n > 0 && n >= unbroken;
+  }
+  second = memchr (first + 1, '\n', bytes + n - first - 1);
+  if (second == NULL)
+    return FALSE;
+  lines->offset = offset + (first + 1 - bytes);
+  lines->ending = second[-1] == '\r' ? 2 : 1;
+  lines->width = second - first - lines->ending;
+  return lines->width > 0;
+}
+
+/* ---- a chunk; any thread ---- */
+
+/* Copies what the bytes of a piece have for the chunk. FALSE where they are not as expected. */
+static gboolean
+copy_residues (Chunk * chunk, const SeqResidueLines * lines, const guint8 * src,
+    const guint8 * end)
+{
+  while (src < end) {
+    if (chunk->left > 0) {
+      gsize room = MIN (end - src, chunk->out_end - chunk->out), n;
+
+      /* a line that starts with something else may be none of the record */
+      if (chunk->left == lines->width && lines->ending > 0 && !g_ascii_isalpha (*src))
+        return FALSE;
+      /* not only up to the line's end, because it is copied in steps; but never past the chunk */
+      n = seq_copy_until_space (&src, src + room, chunk->out);
+      if (n == 0 || n > chunk->left)
+        return FALSE;
+      chunk->out += n;
+      chunk->left -= n;
+    } else {
+      if (chunk->ending_left == 0 || *src++ != (chunk->ending_left == 2 ? '\r' : '\n'))
+        return FALSE;
+      if (--chunk->ending_left == 0) {
+        chunk->left = lines->width;
+        chunk->ending_left = lines->ending;
+      }
+    }
+  }
+  return TRUE;
+}
+
+static void
+chunk_func (SeqJob * job, gpointer data)
+{
+  SeqResidueReader *self = data;
+  Chunk *chunk = (Chunk *) job;
+  guint64 at = chunk->offset, end = at + self->bytes_per_chunk;
+  gssize n = 1;
+
+  chunk->left = self->lines.ending > 0 ? self->lines.width : self->residues_per_chunk;
+  chunk->ending_left = self->lines.ending;
+  chunk->is_as_expected = TRUE;
+  for (; at < end && chunk->is_as_expected; at += MAX (n, 0)) {
+    /* as far behind the start of a page as in the file */
+    guint8 *piece = chunk->buffer + at % SEQ_PAGE;
+
+    n = seq_read_at (self->fd, piece, MIN (PIECE, end - at), at);
+    chunk->is_as_expected = n > 0 && copy_residues (chunk, &self->lines, piece, piece + n);
+  }
+  chunk->is_as_expected = chunk->is_as_expected && chunk->out == chunk->out_end;
+}
+
+/* ---- the reader ---- */
+
+/* Where a chunk would end past the file or the room there is none, and none behind it. */
+static void
+ask_for_next (SeqResidueReader * self)
+{
+  Chunk *chunk = &self->chunks[self->n_asked % self->n_chunks];
+  guint64 bytes, residues;
+
+  chunk->asked = g_uint64_checked_mul (&bytes, self->n_asked + 1, self->bytes_per_chunk)
+      && bytes <= self->end - self->lines.offset
+      && g_uint64_checked_mul (&residues, self->n_asked + 1, self->residues_per_chunk)
+      && residues <= (guint64) (self->out_end - self->out);
+  self->n_asked++;
+  if (!chunk->asked)
+    return;
+  chunk->offset = self->lines.offset + bytes - self->bytes_per_chunk;
+  chunk->out_end = self->out + residues;
+  chunk->out = chunk->out_end - self->residues_per_chunk;
+  seq_workers_add (self->workers, &chunk->job);
+}
+
+SeqResidueReader *
+seq_residue_reader_new (int fd, const SeqResidueLines * lines, guint64 end, guint8 * out,
+    gsize room, gsize chunk, guint n_threads)
+{
+  const gsize stride = PIECE + SEQ_PAGE;
+  guint n_chunks = CHUNKS_PER_THREAD * (n_threads + 1);
+  guint8 *buffers = seq_read_buffer_new (n_chunks * stride);
+  SeqResidueReader *self;
+
+  if (buffers == NULL)
+    return NULL;
+  self = g_new0 (SeqResidueReader, 1);
+  self->fd = fd;
+  self->lines = *lines;
+  self->end = MAX (end, lines->offset);
+  self->out = out;
+  self->out_end = out + room;
+  self->bytes_per_chunk = self->residues_per_chunk = MAX (chunk, 1);
+  if (lines->ending > 0) {
+    self->lines_per_chunk = MAX (chunk / (lines->width + lines->ending), 1);
+    self->bytes_per_chunk = self->lines_per_chunk * (lines->width + lines->ending);
+    self->residues_per_chunk = self->lines_per_chunk * lines->width;
+  }
+  self->buffers = buffers;
+  self->n_chunks = n_chunks;
+  self->chunks = g_new0 (Chunk, n_chunks);
+  self->workers = seq_workers_new (n_threads, chunk_func, self);
+  for (guint i = 0; i < n_chunks; i++) {
+    self->chunks[i].buffer = buffers + i * stride;
+    ask_for_next (self);
+  }
+  return self;
+}
+
+void
+seq_residue_reader_free (SeqResidueReader * self)
+{
+  for (guint64 i = self->n_given; i < self->n_asked; i++)
+    if (self->chunks[i % self->n_chunks].asked)
+      seq_workers_wait (self->workers, &self->chunks[i % self->n_chunks].job);
+  seq_workers_free (self->workers);
+  g_free (self->chunks);
+  free (self->buffers);
+  g_free (self);
+}
+
+gboolean
+seq_residue_reader_next (SeqResidueReader * self, guint64 * bytes, gsize * residues,
+    guint64 * n_lines)
+{
+  Chunk *chunk = &self->chunks[self->n_given % self->n_chunks];
+
+  if (!chunk->asked)
+    return FALSE;
+  seq_workers_wait (self->workers, &chunk->job);
+  if (!chunk->is_as_expected)
+    return FALSE;
+  *bytes = self->bytes_per_chunk;
+  *residues = self->residues_per_chunk;
+  *n_lines = self->lines_per_chunk;
+  self->n_given++;
+  ask_for_next (self);
+  return TRUE;
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "residue-reader.h"
+
+/* what next() must not write behind */
+#define MARK 0xee
+
+/* ---- lines ---- */
+
+static void
+test_guess (void)
+{
+  static const struct
+  {
+    const gchar *bytes;
+    gsize unbroken;
+    gboolean known;
+    guint64 offset;
+    gsize width;
+    guint ending;
+  } cases[] = {
+    {"AC\nACGT\nACGT\n", 1000, TRUE, 103, 4, 1},
+    {"\nACGT\n", 1000, TRUE, 101, 4, 1},
+    {"AC\r\nACGT\r\nACGT\r\n", 1000, TRUE, 104, 4, 2},
+    {"\nA\n", 1000, TRUE, 101, 1, 1},
+    {"AC\nACGTACGT", 1000, FALSE},
+    {"AC\n\nACGT\n", 1000, FALSE},      /* lines of nothing */
+    {"AC\n\r\nACGT\n", 1000, FALSE},
+    {"ACGT", 4, TRUE, 100, 0, 0},
+    {"ACGT", 5, FALSE},
+    {"", 0, FALSE},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    SeqResidueLines lines;
+    gboolean known = seq_residue_lines_guess ((const guint8 *) cases[i].bytes,
+        strlen (cases[i].bytes), cases[i].unbroken, 100, &lines);
+
+    g_assert_cmpint (known, ==, cases[i].known);
+    if (known) {
+      g_assert_cmpuint (lines.offset, ==, cases[i].offset);
+      g_assert_cmpuint (lines.width, ==, cases[i].width);
+      g_assert_cmpuint (lines.ending, ==, cases[i].ending);
+    }
+  }
+}
+
+/* ---- reading ---- */
+
+/* A file of `text`, and what is found in it from `offset` on */
+typedef struct
+{
+  int fd;
+  GString *text;
+  guint8 *out;
+  gsize room;
+  guint64 bytes, n_lines;
+  gsize n;
+} Reading;
+
+static void
+reading_init (Reading * r, const GString * text, gsize room)
+{
+  g_autofree gchar *path = NULL;
+
+  *r = (Reading) {.room = room };
+  r->fd = g_file_open_tmp ("residues-XXXXXX", &path, NULL);
+  g_assert_cmpint (r->fd, >=, 0);
+  g_remove (path);
+  g_assert_cmpint (pwrite (r->fd, text->str, text->len, 0), ==, (gssize) text->len);
+  r->text = g_string_new_len (text->str, text->len);
+  r->out = g_malloc (room + 1);
+  memset (r->out, MARK, room + 1);
+}
+
+static void
+reading_clear (Reading * r)
+{
+  g_assert_cmpuint (r->out[r->room], ==, MARK);
+  close (r->fd);
+  g_string_free (r->text, TRUE);
+  g_free (r->out);
+}
+
+static void
+read_all (Reading * r, const SeqResidueLines * lines, gsize chunk, guint n_threads)
+{
+  SeqResidueReader *reader = seq_residue_reader_new (r->fd, lines, r->text->len, r->out, r->room,
+      chunk, n_threads);
+  guint64 bytes, n_lines;
+  gsize n;
+
+  while (seq_residue_reader_next (reader, &bytes, &n, &n_lines)) {
+    r->bytes += bytes;
+    r->n += n;
+    r->n_lines += n_lines;
+  }
+  g_assert_false (seq_residue_reader_next (reader, &bytes, &n, &n_lines));
+  seq_residue_reader_free (reader);
+}
+
+/* What was told of is what stands there: the same bytes without the line ends. */
+static void
+check_reading (Reading * r, guint64 offset)
+{
+  GString *expected = g_string_new (NULL);
+  guint64 n_lines = 0;
+
+  for (guint64 i = offset; i < offset + r->bytes; i++) {
+    if (r->text->str[i] == '\n')
+      n_lines++;
+    else if (r->text->str[i] != '\r')
+      g_string_append_c (expected, r->text->str[i]);
+  }
+  g_assert_cmpmem (r->out, r->n, expected->str, expected->len);
+  g_assert_cmpuint (r->n_lines, ==, n_lines);
+  g_string_free (expected, TRUE);
+}
+
+static void
+append_lines (GString * text, gsize n, gsize width, guint ending)
+{
+  for (gsize i = 0; i < n; i++) {
+    for (gsize k = 0; k < width; k++)
+      g_string_append_c (text, "ACGTNacgtn"[(i * width + k * k) % 10]);
+    g_string_append (text, ending == 2 ? "\r\n" : ending == 1 ? "\n" : "");
+  }
+}
+
+static const guint thread_counts[] = { 0, 1, 3 };
+
+/* All lines of all lengths but those that fill no chunk any more */
+static void
+test_even_lines (void)
+{
+  static const gsize widths[] = { 1, 2, 59, 60, 63, 64, 65, 80, 1000, 70000 };
+  static const gsize chunks[] = { 1, 100, 5000, 200000 };
+
+  for (guint ending = 1; ending <= 2; ending++)
+    for (guint w = 0; w < G_N_ELEMENTS (widths); w++)
+      for (guint c = 0; c < G_N_ELEMENTS (chunks); c++)
+        for (guint t = 0; t < G_N_ELEMENTS (thread_counts); t++) {
+          const gsize width = widths[w], n_lines = 300000 / (width + 100);
+          const gsize per_chunk = MAX (chunks[c] / (width + ending), 1);
+          SeqResidueLines lines = { 7, width, ending };
+          g_autoptr (GString) text = g_string_new (">chr 1\n");
+          Reading r;
+
+          append_lines (text, n_lines, width, ending);
+          reading_init (&r, text, n_lines * width);
+          read_all (&r, &lines, chunks[c], thread_counts[t]);
+          check_reading (&r, 7);
+          g_assert_cmpuint (r.n_lines, ==, n_lines / per_chunk * per_chunk);
+          reading_clear (&r);
+        }
+}
+
+static void
+test_unbroken_line (void)
+{
+  for (gsize size = 0; size < 300000; size = size * 3 + 1)
+    for (gsize chunk = 1; chunk <= 100000; chunk *= 100) {
+      SeqResidueLines lines = {.offset = 3 };
+      g_autoptr (GString) text = g_string_new (">b\n");
+      Reading r;
+
+      append_lines (text, 1, size, 0);
+      reading_init (&r, text, size);
+      read_all (&r, &lines, chunk, 2);
+      check_reading (&r, 3);
+      g_assert_cmpuint (r.n, ==, size / chunk * chunk);
+      g_assert_cmpuint (r.n_lines, ==, 0);
+      reading_clear (&r);
+    }
+}
+
+/* Whatever stands where it is not expected ends it, before the chunk that it is in. */
+static void
+test_odd_lines (void)
+{
+  static const gchar *const odd[] = {
+    "\n", "AC\n", "A", ">next\n", "*CGTACGTAC\n", " CGTACGTAC\n", "ACGTA GTAC\n", "ACGTACGTA\r\n",
+    "ACGTACGTACG\n", "ACGTACGTA\n", "\001CGTACGTAC\n",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (odd); i++)
+    for (gsize before = 0; before < 40; before++)
+      for (guint t = 0; t < G_N_ELEMENTS (thread_counts); t++) {
+        SeqResidueLines lines = {.width = 10,.ending = 1 };
+        g_autoptr (GString) text = g_string_new (NULL);
+        Reading r;
+
+        append_lines (text, before, 10, 1);
+        g_string_append (text, odd[i]);
+        append_lines (text, 30, 10, 1);
+        reading_init (&r, text, 10000);
+        read_all (&r, &lines, 5 * 11, thread_counts[t]);
+        check_reading (&r, 0);
+        g_assert_cmpuint (r.n_lines, ==, before / 5 * 5);
+        reading_clear (&r);
+      }
+}
+
+/* No chunk that has not all its room is begun. */
+static void
+test_room (void)
+{
+  SeqResidueLines lines = {.width = 10,.ending = 1 };
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  append_lines (text, 100, 10, 1);
+  for (gsize room = 0; room < 300; room++) {
+    Reading r;
+
+    reading_init (&r, text, room);
+    read_all (&r, &lines, 3 * 11, 2);
+    check_reading (&r, 0);
+    g_assert_cmpuint (r.n, ==, room / 30 * 30);
+    reading_clear (&r);
+  }
+}
+
+/* It reads what was there when it began; what is not there any more is not as expected. */
+static void
+test_file_changes (void)
+{
+  SeqResidueLines lines = {.width = 10,.ending = 1 };
+  g_autoptr (GString) text = g_string_new (NULL);
+  SeqResidueReader *reader;
+  guint64 bytes, n_lines;
+  Reading r;
+  gsize n;
+
+  append_lines (text, 100, 10, 1);
+  reading_init (&r, text, 2000);
+  reader = seq_residue_reader_new (r.fd, &lines, 550, r.out, r.room, 11, 1);
+  for (guint i = 0; i < 50; i++)
+    g_assert_true (seq_residue_reader_next (reader, &bytes, &n, &n_lines));
+  g_assert_false (seq_residue_reader_next (reader, &bytes, &n, &n_lines));
+  seq_residue_reader_free (reader);
+
+  reader = seq_residue_reader_new (r.fd, &lines, 1100, r.out, r.room, 11, 1);
+  g_assert_cmpint (ftruncate (r.fd, 550), ==, 0);
+  for (guint i = 0; i < 50; i++)
+    g_assert_true (seq_residue_reader_next (reader, &bytes, &n, &n_lines));
+  while (seq_residue_reader_next (reader, &bytes, &n, &n_lines))
+    r.n_lines++;
+  g_assert_cmpuint (r.n_lines, <=, 4);  /* those that were being read meanwhile */
+  seq_residue_reader_free (reader);
+  reading_clear (&r);
+}
+
+/* While chunks are being read; and a directory can be opened, but not read. */
+static void
+test_free_at_once (void)
+{
+  SeqResidueLines lines = {.width = 60,.ending = 1 };
+  g_autoptr (GString) text = g_string_new (NULL);
+  int dir = g_open (g_get_tmp_dir (), O_RDONLY, 0);
+  SeqResidueReader *reader;
+  guint64 bytes, n_lines;
+  Reading r;
+  gsize n;
+
+  append_lines (text, 20000, 60, 1);
+  reading_init (&r, text, 20000 * 60);
+  for (guint taken = 0; taken < 8; taken++) {
+    reader = seq_residue_reader_new (r.fd, &lines, text->len, r.out, r.room, 100000, 2);
+    for (guint i = 0; i < taken; i++)
+      g_assert_true (seq_residue_reader_next (reader, &bytes, &n, &n_lines));
+    seq_residue_reader_free (reader);
+  }
+  reader = seq_residue_reader_new (dir, &lines, 100000, r.out, r.room, 1000, 2);
+  g_assert_false (seq_residue_reader_next (reader, &bytes, &n, &n_lines));
+  seq_residue_reader_free (reader);
+  close (dir);
+  reading_clear (&r);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/residue-reader/guess", test_guess);
+  g_test_add_func ("/residue-reader/even-lines", test_even_lines);
+  g_test_add_func ("/residue-reader/unbroken-line", test_unbroken_line);
+  g_test_add_func ("/residue-reader/odd-lines", test_odd_lines);
+  g_test_add_func ("/residue-reader/room", test_room);
+  g_test_add_func ("/residue-reader/file-changes", test_file_changes);
+  g_test_add_func ("/residue-reader/free-at-once", test_free_at_once);
+  return g_test_run ();
+}
