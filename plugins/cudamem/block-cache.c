@@ -12,6 +12,7 @@ struct _MemoryRegion
   gsize size;
   guint n_blocks;
   guint n_used;
+  gboolean reserved;
   MemoryBlock *blocks;
 };
 
@@ -159,6 +160,27 @@ evict_locked (BlockCache * self)
   return FALSE;
 }
 
+/* A block that is made takes the place of free ones, which were all too small: where batches become
+ * longer and longer, none of those would be used again. What was reserved stays. */
+static void
+replace_locked (BlockCache * self, gsize size)
+{
+  guint64 freed = 0;
+  guint i = 0;
+
+  while (i < self->regions->len && freed < size) {
+    MemoryRegion *region = g_ptr_array_index (self->regions, i);
+
+    if (region->n_used == 0 && !region->reserved) {
+      freed += region->size;
+      g_ptr_array_remove_index (self->regions, i);
+      region_free (self, region);
+    } else {
+      i++;
+    }
+  }
+}
+
 /* ---- cache ---- */
 
 BlockCache *
@@ -206,6 +228,18 @@ round_up (gsize size, gsize unit, gsize * rounded)
     return FALSE;
   *rounded &= ~(unit - 1);
   return TRUE;
+}
+
+/* What is allocated for a batch of @size bytes: sizes of eight classes to each power of two, an
+ * eighth more at most, so that batches that become longer don't need a new block each. */
+static gsize
+class_of (gsize size)
+{
+  gsize step = PAGE;
+
+  while (step <= G_MAXSIZE / 32 && step * 16 < size)
+    step *= 2;
+  return size > G_MAXSIZE - step ? size : (size + step - 1) / step * step;
 }
 
 static guint
@@ -257,9 +291,14 @@ block_cache_reserve (BlockCache * cache, guint n, gsize size, GError ** error)
   have = count_free_locked (cache, block_size);
   if (have < n && cuda_device_enter (cache->device, have == 0 ? error : NULL)) {
     for (n -= have; n > 0; n /= 2) {
+      MemoryRegion *region;
+
       g_clear_error (&why);
-      if (region_new (cache, n, block_size, &why) != NULL)
+      region = region_new (cache, n, block_size, &why);
+      if (region != NULL) {
+        region->reserved = TRUE;
         break;
+      }
     }
     have += n;
     if (have == 0)
@@ -284,7 +323,7 @@ make_block_locked (BlockCache * self, gsize size, GError ** error)
 {
   MemoryRegion *region = NULL;
   GError *why = NULL;
-  gsize block_size;
+  gsize block_size, class_size;
 
   /* no block has to give way to one that can't be had without any others either */
   if (!round_up (size, PAGE, &block_size)
@@ -295,9 +334,15 @@ make_block_locked (BlockCache * self, gsize size, GError ** error)
   }
   if (!cuda_device_enter (self->device, error))
     return NULL;
+  class_size = class_of (block_size);
+  replace_locked (self, class_size);
   do {
     g_clear_error (&why);
-    region = region_new (self, 1, block_size, &why);
+    region = region_new (self, 1, class_size, &why);
+    if (region == NULL && block_size < class_size) {
+      g_clear_error (&why);
+      region = region_new (self, 1, block_size, &why);
+    }
   } while (region == NULL && evict_locked (self));
   cuda_device_leave (self->device);
   if (region != NULL) {

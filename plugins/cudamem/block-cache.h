@@ -7,8 +7,8 @@ G_BEGIN_DECLS
 
 /* Blocks of page-locked host memory, or of device memory, that are used again and again: both kinds
  * cost a driver call of up to milliseconds, which may also wait for the device, so a stream must
- * not need one for each batch. Sizes are exact, to the page; nothing is rounded to a power of two.
- * Any thread. */
+ * not need one for each batch, also where its batches become longer and longer. Blocks that are
+ * reserved are of exactly the size, others an eighth larger at most. Any thread. */
 
 typedef enum
 {
@@ -48,8 +48,9 @@ void block_cache_unref (BlockCache * cache);
  * are then, 0 with @error if there is none. */
 guint block_cache_reserve (BlockCache * cache, guint n, gsize size, GError ** error);
 
-/* The smallest free block of at least @size bytes, or a new one of exactly that. Where the limit or
- * the driver doesn't allow a new one, free blocks that are too small give way. Page-locked memory
+/* The smallest free block of at least @size bytes, or a new one, for which as much of what is free,
+ * and too small, gives way; where the limit or the driver doesn't allow a new one all of it, also
+ * what was reserved. Page-locked memory
  * that the driver has refused in spite of that is not asked for again, only less. */
 MemoryBlock *block_cache_acquire (BlockCache * cache, gsize size, GError ** error);
 void block_cache_release (MemoryBlock * block);
