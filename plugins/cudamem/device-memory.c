@@ -32,6 +32,8 @@ typedef struct
   /* of the whole memory; a share uses those of its parent */
   GMutex lock;
   guint8 *host;                 /* the bytes, once somebody has mapped them */
+  guint n_host_maps;            /* that are open */
+  gboolean changed;             /* on the device, since they were downloaded */
   gboolean lost;                /* a change by the host did not get to the device */
 } DeviceMemory;
 
@@ -152,11 +154,20 @@ copy_whole (DeviceMemory * self, gboolean to_host, GError ** error)
   return ok;
 }
 
+/* Who has it mapped already sees what has changed on the device, too. */
 static gpointer
 map_host (DeviceMemory * self)
 {
   GError *why = NULL;
 
+  if (self->host != NULL && self->changed) {
+    if (!copy_whole (self, TRUE, &why)) {
+      GST_ERROR ("can't download a change: %s", why->message);
+      g_error_free (why);
+      return NULL;
+    }
+    self->changed = FALSE;
+  }
   if (self->host != NULL)
     return self->host;
   if (posix_memalign ((void **) &self->host, HOST_ALIGNMENT, MAX (self->cuda.memory.maxsize, 1)))
@@ -194,14 +205,26 @@ map_device (DeviceMemory * self)
 static gpointer
 device_memory_map (GstMemory * memory, GstMapInfo * info, gsize size)
 {
+  gboolean by_device = (info->flags & GST_SEQ_MAP_CUDA) != 0;
   DeviceMemory *self = whole (memory);
   gpointer data = NULL;
 
   g_mutex_lock (&self->lock);
   if (!self->lost)
-    data = info->flags & GST_SEQ_MAP_CUDA ? map_device (self) : map_host (self);
+    data = by_device ? map_device (self) : map_host (self);
+  self->n_host_maps += data != NULL && !by_device;
   g_mutex_unlock (&self->lock);
   return data;
+}
+
+/* A copy in host memory that is not that of the device any more goes, unless it is mapped. */
+static void
+drop_changed (DeviceMemory * self)
+{
+  if (!self->changed || self->n_host_maps > 0)
+    return;
+  g_clear_pointer (&self->host, free);
+  self->changed = FALSE;
 }
 
 static void
@@ -213,13 +236,16 @@ device_memory_unmap (GstMemory * memory, GstMapInfo * info)
   g_mutex_lock (&self->lock);
   if (info->flags & GST_SEQ_MAP_CUDA) {
     record_done_with_legacy_stream (self);
-    if (info->flags & GST_MAP_WRITE)
-      g_clear_pointer (&self->host, free);
-  } else if (info->flags & GST_MAP_WRITE && !copy_whole (self, FALSE, &why)) {
-    GST_ERROR ("can't copy a change to the device: %s", why->message);
-    g_error_free (why);
-    self->lost = TRUE;
+    self->changed |= self->host != NULL && info->flags & GST_MAP_WRITE;
+  } else {
+    self->n_host_maps--;
+    if (info->flags & GST_MAP_WRITE && !copy_whole (self, FALSE, &why)) {
+      GST_ERROR ("can't copy a change to the device: %s", why->message);
+      g_error_free (why);
+      self->lost = TRUE;
+    }
   }
+  drop_changed (self);
   g_mutex_unlock (&self->lock);
 }
 

@@ -138,6 +138,50 @@ test_maps (void)
   assert_clean ();
 }
 
+/* Both at once: what the host has mapped stays until it is unmapped, whatever the device does. */
+static void
+test_maps_at_once (void)
+{
+  const CudaDriver *driver;
+  GstMapInfo on_device, first, second;
+  g_autofree guint8 *nines = g_malloc (20000);
+  CudaDevice *device;
+  GstMemory *memory;
+  GstBuffer *buffer;
+  GstHarness *h;
+
+  memset (nines, 9, 20000);
+  configure ("");
+  device = cuda_device_get (0, NULL);
+  driver = cuda_device_driver (device);
+  h = make_harness ("pinnedqueue upload=true");
+  gst_harness_push (h, make_numbered (4));
+  buffer = gst_harness_pull (h);
+  memory = gst_memory_copy (gst_buffer_peek_memory (buffer, 0), 0, -1);
+  gst_buffer_unref (buffer);
+
+  g_assert_true (gst_memory_map (memory, &on_device, GST_MAP_READWRITE | GST_SEQ_MAP_CUDA));
+  g_assert_true (gst_memory_map (memory, &first, GST_MAP_READ));
+  g_assert_cmpuint (first.data[19999], ==, 5);
+  g_assert_true (cuda_device_enter (device, NULL));
+  g_assert_cmpint (driver->MemcpyHtoDAsync (GPOINTER_TO_SIZE (on_device.data), nines, 20000,
+          NULL), ==, CUDA_SUCCESS);
+  g_assert_cmpint (driver->StreamSynchronize (NULL), ==, CUDA_SUCCESS);
+  cuda_device_leave (device);
+  gst_memory_unmap (memory, &on_device);
+  g_assert_cmpuint (first.data[19999], ==, 5);
+  g_assert_true (gst_memory_map (memory, &second, GST_MAP_READ));
+  g_assert_cmpuint (second.data[19999], ==, 9);
+  g_assert_true (first.data == second.data);
+  gst_memory_unmap (memory, &first);
+  g_assert_cmpuint (second.data[0], ==, 9);
+  gst_memory_unmap (memory, &second);
+  gst_memory_unref (memory);
+  gst_harness_teardown (h);
+  cuda_device_unref (device);
+  assert_clean ();
+}
+
 /* A change that did not get to the device: neither the memory nor a copy of it can be read, or the
  * bytes of before would pass for it. */
 static void
@@ -375,6 +419,7 @@ main (int argc, char **argv)
 
   g_test_add_func ("/device-consumer/consumer", test_consumer);
   g_test_add_func ("/device-consumer/maps", test_maps);
+  g_test_add_func ("/device-consumer/maps-at-once", test_maps_at_once);
   g_test_add_func ("/device-consumer/lost-change", test_lost_change);
   g_test_add_func ("/device-consumer/memory-outlives", test_memory_outlives);
   g_test_add_func ("/device-consumer/done-while-mapped", test_done_while_mapped);
