@@ -48,6 +48,10 @@ GST_DEBUG_CATEGORY_STATIC (seq_sort_debug);
 /* Output blocks kept for use again: fresh memory costs as much in page faults as the copy. */
 #define POOL_BLOCKS 8
 
+/* What a block takes besides its bytes and its table (buffer, memory, metadata, part of a window):
+ * some 400 bytes, which is more than what is in it where blocks hold a record each. */
+#define INPUT_COST 512
+
 /* An input block, mapped as long as it is held. */
 typedef struct
 {
@@ -226,7 +230,7 @@ gst_seq_sort_collect (GstSeqSort * self, GstBuffer * buffer, guint start, guint 
     if (input->map.memory->parent)      /* a part of something larger, which is not ours alone */
       part.held = input->map.memory->size;
   }
-  part.held += meta->n_records * sizeof (GstSeqRecord);
+  part.held += INPUT_COST + meta->n_records * sizeof (GstSeqRecord);
   if (!seq_sorter_add (self->sorter, &part, &error))
     return gst_seq_sort_fail (self, error);
   self->n_inputs++;

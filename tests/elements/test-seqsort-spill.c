@@ -253,6 +253,25 @@ test_message_and_stats (void)
   remove_directory (directory);
 }
 
+/* Blocks of one short record each take more than what is in them, and that is counted. */
+static void
+test_small_blocks (void)
+{
+  enum { N = 2000 };
+  gchar *directory = new_directory ();
+  GstHarness *h = spilling_harness (directory, 500000);
+  g_autoptr (GRand) rand = g_rand_new_with_seed (5);
+  g_autofree Item *items = random_items (rand, N, 10);
+
+  push_items (h, items, N, 1, NULL);
+  g_assert_true (gst_harness_push_event (h, gst_event_new_eos ()));
+  g_assert_cmpuint (get_stat (h, "records"), ==, N);
+  g_assert_cmpuint (get_stat (h, "runs"), >=, 2);
+  g_assert_cmpuint (get_stat (h, "peak-bytes"), <=, 500000);
+  gst_harness_teardown (h);
+  remove_directory (directory);
+}
+
 /* The limit and the directory hold from the next window on. */
 static void
 test_changes (void)
@@ -550,6 +569,7 @@ main (int argc, char **argv)
   g_test_add_func ("/seqsort-spill/long-items", test_long_items);
   g_test_add_func ("/seqsort-spill/files", test_files);
   g_test_add_func ("/seqsort-spill/message-and-stats", test_message_and_stats);
+  g_test_add_func ("/seqsort-spill/small-blocks", test_small_blocks);
   g_test_add_func ("/seqsort-spill/changes", test_changes);
   g_test_add_func ("/seqsort-spill/flush-and-states", test_flush_and_states);
   g_test_add_func ("/seqsort-spill/interrupted", test_interrupted);
