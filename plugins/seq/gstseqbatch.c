@@ -51,7 +51,7 @@ GST_DEBUG_CATEGORY (gst_seq_batch_debug);
 typedef struct
 {
   guint64 records, batches, tokens, slots;
-  guint64 truncated, windows, skipped, dropped, unknown;
+  guint64 truncated, windows, skipped, dropped, dropped_windows, unknown;
 } Counts;
 
 struct _GstSeqBatch
@@ -115,8 +115,9 @@ max_batch_size (GstSeqBatch * self)
       (settings->cost == SEQ_BATCH_COST_TOKENS && !self->shape.packed))
     return 0;
   most_rows = slots / MAX (self->specials, 1);
-  return gst_seq_batch_shape_size (&self->shape, rows > 0 ? MIN (rows, most_rows) : most_rows,
-      slots);
+  if (rows > 0)
+    most_rows = MIN (rows, most_rows);
+  return gst_seq_batch_shape_size (&self->shape, MAX (most_rows, self->shape.fixed_rows), slots);
 }
 
 /* Downstream chooses between flexible and, where one shape holds for the stream, static. */
@@ -245,7 +246,8 @@ count_rows (GstSeqBatch * self, const SeqBatchRow * rows, guint n, gboolean drop
 
     *(dropped ? &c->dropped : &c->records) += first;
     c->truncated += !dropped && (rows[i].flags & GST_SEQ_BATCH_RECORD_TRUNCATED);
-    c->windows += !dropped && (rows[i].flags & GST_SEQ_BATCH_RECORD_WINDOW);
+    *(dropped ? &c->dropped_windows : &c->windows) +=
+        (rows[i].flags & GST_SEQ_BATCH_RECORD_WINDOW) != 0;
   }
 }
 
@@ -601,6 +603,7 @@ get_stats (GstSeqBatch * self)
       "padding-waste", G_TYPE_DOUBLE, c.slots > 0 ? 1.0 - utilisation : 0.0,
       "truncated", G_TYPE_UINT64, c.truncated, "windows", G_TYPE_UINT64, c.windows,
       "skipped", G_TYPE_UINT64, c.skipped, "dropped", G_TYPE_UINT64, c.dropped,
+      "dropped-windows", G_TYPE_UINT64, c.dropped_windows,
       "unknown", G_TYPE_UINT64, c.unknown, "workers", G_TYPE_UINT, workers,
       "budget-tokens", G_TYPE_UINT64, budget.max_tokens,
       "budget-records", G_TYPE_UINT, budget.max_records, NULL);
@@ -878,7 +881,8 @@ gst_seq_batch_class_init (GstSeqBatchClass * klass)
   g_object_class_install_property (object_class, GST_SEQ_BATCH_PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics", "What has been batched so far: records, batches, "
           "tokens, slots, utilisation (tokens / slots), padding-waste, truncated, windows, skipped, "
-          "dropped, unknown, workers; budget-tokens (slots) and budget-records: the limits that "
+          "dropped, dropped-windows (those of records that are in earlier batches, too), unknown, "
+          "workers; budget-tokens (slots) and budget-records: the limits that "
           "downstream set for a batch because device memory was short, 0 = none. Posted as "
           "element message 'seq-batch-stats' at the end",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));

@@ -183,7 +183,8 @@ install_limits (GObjectClass * klass, GParamFlags ready, GParamFlags playing)
           ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_DROP_LAST,
       g_param_spec_boolean ("drop-last", "Drop last", "Drop the last batch if the end of the input "
-          "cut it short; its records are counted in stats as dropped", FALSE, ready));
+          "cut it short; its records are counted in stats as dropped, its windows of long records as "
+          "dropped-windows", FALSE, ready));
 }
 
 static void

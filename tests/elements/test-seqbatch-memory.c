@@ -524,6 +524,66 @@ test_no_memory_for_names (void)
   harness_free (h);
 }
 
+static GstPadProbeReturn
+read_max_size (GstPad * pad, GstPadProbeInfo * info, gpointer data)
+{
+  GstQuery *query = GST_PAD_PROBE_INFO_QUERY (info);
+
+  if (GST_QUERY_TYPE (query) == GST_QUERY_ALLOCATION)
+    g_assert_true (gst_structure_get_uint64 (gst_query_get_structure (query),
+            GST_SEQ_ALLOCATION_SIZE, data));
+  return GST_PAD_PROBE_OK;
+}
+
+/* What downstream may reserve ahead is enough for the largest batch. */
+static void
+test_max_size (void)
+{
+  static const struct
+  {
+    const gchar *properties, *caps;
+  } cases[] = {
+    {"batch-size=7 pad-to=64 max-length=64", NULL},
+    {"batch-size=7 pad-to=64 max-length=64", "other/tensors, format=static"},
+    {"batch-size=0 max-tokens=500", NULL},
+    {"batch-size=9 max-tokens=500 dtype=uint8", NULL},
+    {"batch-size=0 max-tokens=500 tokenizer=bytes", NULL},
+    {"layout=packed batch-size=0 max-tokens=500", NULL},
+    {"layout=packed batch-size=0 max-tokens=500 tokenizer=bytes", NULL},
+    {"layout=packed batch-size=20 max-tokens=500 positions=true", NULL},
+    {"layout=packed fixed-total=true max-tokens=100 batch-size=1000 dtype=int32",
+        "other/tensors, format=static"},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_auto (GStrv) sequences = some_sequences (2000);
+    GstHarness *h = harness_new (cases[i].properties);
+    guint64 said = 0, largest = 0;
+    GstBuffer *batch;
+
+    if (cases[i].caps)
+      gst_harness_set_sink_caps_str (h, cases[i].caps);
+    gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, read_max_size, &said, NULL);
+    gst_pad_push_event (h->sinkpad, gst_event_new_reconfigure ());
+    push_sequences (h, sequences, 100, NULL);
+    push_eos (h);
+    while ((batch = gst_harness_try_pull (h))) {
+      guint64 size = 0;
+
+      for (guint k = 0; k < gst_buffer_n_memory (batch); k++)
+        size += (gst_memory_get_sizes (gst_buffer_peek_memory (batch, k), NULL, NULL) + 127) &
+            ~(gsize) 127;
+      largest = MAX (largest, size);
+      gst_buffer_unref (batch);
+    }
+    g_test_message ("%s: said %" G_GUINT64_FORMAT ", largest %" G_GUINT64_FORMAT,
+        cases[i].properties, said, largest);
+    g_assert_cmpuint (largest, >, 0);
+    g_assert_cmpuint (said, >=, largest);
+    harness_free (h);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -538,6 +598,7 @@ main (int argc, char **argv)
   g_test_add_func ("/seqbatch/pool-kept", test_pool_kept);
   g_test_add_func ("/seqbatch/pool-blocked", test_pool_blocked);
   g_test_add_func ("/seqbatch/pool-again", test_pool_again);
+  g_test_add_func ("/seqbatch/max-size", test_max_size);
   g_test_add_func ("/seqbatch/no-memory-for-names", test_no_memory_for_names);
   return g_test_run ();
 }

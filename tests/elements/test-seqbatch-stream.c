@@ -309,6 +309,21 @@ test_stats_empty (void)
   harness_free (h);
 }
 
+/* A record of which some windows are in batches and others are not */
+static void
+test_stats_dropped_windows (void)
+{
+  GstHarness *h = harness_new ("drop-last=true batch-size=4 max-length=5 overlong=window");
+
+  g_assert_cmpint (push_list (h, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), ==, GST_FLOW_OK);
+  push_eos (h);
+  g_assert_cmpuint (get_stat (h->element, "records"), ==, 1);
+  g_assert_cmpuint (get_stat (h->element, "windows"), ==, 8);
+  g_assert_cmpuint (get_stat (h->element, "dropped"), ==, 0);
+  g_assert_cmpuint (get_stat (h->element, "dropped-windows"), ==, 2);
+  harness_free (h);
+}
+
 static void
 check_bad_settings (const gchar * properties, const gchar * says)
 {
@@ -775,6 +790,7 @@ main (int argc, char **argv)
   g_test_add_func ("/seqbatch/flush", test_flush);
   g_test_add_func ("/seqbatch/stats", test_stats);
   g_test_add_func ("/seqbatch/stats-empty", test_stats_empty);
+  g_test_add_func ("/seqbatch/stats-dropped-windows", test_stats_dropped_windows);
   g_test_add_func ("/seqbatch/bad-settings", test_bad_settings);
   g_test_add_func ("/seqbatch/bad-blocks", test_bad_blocks);
   g_test_add_func ("/seqbatch/flow-returns", test_flow_returns);
