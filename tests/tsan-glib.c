@@ -17,10 +17,14 @@ void __tsan_release (void *address);
 
 /* Defines `real`, the function of the same name further on */
 #define REAL(type, name, prototype) \
-  static type (*real) prototype; \
-  void *found = real == NULL ? dlsym (RTLD_NEXT, name) : NULL; \
-  if (found != NULL) \
-    memcpy (&real, &found, sizeof real)
+  static void *known; \
+  void *found = __atomic_load_n (&known, __ATOMIC_ACQUIRE); \
+  type (*real) prototype; \
+  if (found == NULL) { \
+    found = dlsym (RTLD_NEXT, name); \
+    __atomic_store_n (&known, found, __ATOMIC_RELEASE); \
+  } \
+  memcpy (&real, &found, sizeof real)
 
 void
 g_mutex_lock (GMutex * mutex)

@@ -138,12 +138,25 @@ note_failed (GstCudaMemGuard * self, GstBuffer * buffer)
   GST_OBJECT_UNLOCK (self);
 }
 
-/* Tells upstream, when there is something new to tell. */
+static void
+send_budget_event (GstCudaMemGuard * self, guint64 budget)
+{
+  GstEvent *event;
+
+  event = gst_event_new_custom (GST_EVENT_CUSTOM_UPSTREAM, gst_structure_new ("batch-budget",
+          "max-tokens", G_TYPE_UINT64, budget, "max-records", G_TYPE_UINT, 0, NULL));
+  if (gst_pad_push_event (self->sinkpad, event))
+    GST_INFO_OBJECT (self, "batches of %" G_GUINT64_FORMAT " slots at most (0 = any)", budget);
+  else
+    GST_INFO_OBJECT (self, "nobody upstream makes smaller batches");
+}
+
+/* Tells upstream, when there is something new to tell. Whoever sends looks behind it whether that
+ * still holds, or what another thread has sent meanwhile would not be the last that upstream hears. */
 static void
 send_budget (GstCudaMemGuard * self)
 {
   guint64 budget, sent;
-  GstEvent *event;
 
   GST_OBJECT_LOCK (self);
   budget = seq_batch_budget_get (&self->budget);
@@ -153,15 +166,14 @@ send_budget (GstCudaMemGuard * self)
     budget = sent;
   self->stats.budget = budget;
   GST_OBJECT_UNLOCK (self);
-  if (budget == sent)
-    return;
 
-  event = gst_event_new_custom (GST_EVENT_CUSTOM_UPSTREAM, gst_structure_new ("batch-budget",
-          "max-tokens", G_TYPE_UINT64, budget, "max-records", G_TYPE_UINT, 0, NULL));
-  if (gst_pad_push_event (self->sinkpad, event))
-    GST_INFO_OBJECT (self, "batches of %" G_GUINT64_FORMAT " slots at most (0 = any)", budget);
-  else
-    GST_INFO_OBJECT (self, "nobody upstream makes smaller batches");
+  while (budget != sent) {
+    send_budget_event (self, budget);
+    sent = budget;
+    GST_OBJECT_LOCK (self);
+    budget = self->stats.budget;
+    GST_OBJECT_UNLOCK (self);
+  }
 }
 
 /* ---- errors ---- */

@@ -801,6 +801,48 @@ test_report_outside (void)
   bench_clear (&bench);
 }
 
+typedef struct
+{
+  GstElement *guard;
+  guint n_events;
+  guint64 budget;               /* of the event that has come last */
+} Budgets;
+
+/* While the first one is on its way another report changes the budget. */
+static gboolean
+take_budget (GstPad * pad, GstObject * parent, GstEvent * event)
+{
+  Budgets *budgets = gst_pad_get_element_private (pad);
+  const GstStructure *structure = gst_event_get_structure (event);
+  gboolean again;
+
+  if (structure && gst_structure_has_name (structure, "batch-budget")) {
+    if (budgets->n_events++ == 0)
+      g_signal_emit_by_name (budgets->guard, "report-oom", &again);
+    g_assert_true (gst_structure_get_uint64 (structure, "max-tokens", &budgets->budget));
+  }
+  gst_event_unref (event);
+  return TRUE;
+}
+
+static void
+test_budget_last_heard (void)
+{
+  Budgets budgets = { 0 };
+  gboolean again;
+  Bench bench;
+
+  bench_init (&bench, NULL, NULL);
+  g_assert_cmpint (gst_pad_push (bench.src, one_batch ("", NULL, "AA,C,D,E")), ==, GST_FLOW_OK);
+  budgets.guard = bench.guard;
+  gst_pad_set_element_private (bench.src, &budgets);
+  gst_pad_set_event_function (bench.src, take_budget);
+  g_signal_emit_by_name (bench.guard, "report-oom", &again);
+  g_assert_cmpuint (get_stat (bench.guard, "budget-tokens"), ==, 4);
+  g_assert_cmpuint (budgets.budget, ==, 4);
+  bench_clear (&bench);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -819,5 +861,6 @@ main (int argc, char **argv)
   g_test_add_func ("/cudamemguard/oom/empty-sequences", test_empty_sequences);
   g_test_add_func ("/cudamemguard/oom/other-flow", test_other_flow);
   g_test_add_func ("/cudamemguard/oom/report-outside", test_report_outside);
+  g_test_add_func ("/cudamemguard/oom/budget-last-heard", test_budget_last_heard);
   return g_test_run ();
 }
