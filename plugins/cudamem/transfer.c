@@ -250,6 +250,14 @@ layout_init (Layout * layout, GstBuffer * buffer)
   return TRUE;
 }
 
+/* What lies between two parts of one memory can be copied with them; what lies between others is not
+ * the buffer's. */
+static gboolean
+are_parts_of_one (const GstMemory * a, const GstMemory * b)
+{
+  return a->parent != NULL && a->parent == b->parent;
+}
+
 /* Memories that lie in one piece already, with no more between them than it takes to align them,
  * are copied as they lie, in one part. FALSE where they don't. */
 static gboolean
@@ -262,6 +270,8 @@ layout_join (Layout * layout, CudaUploadPart * joined)
     const guint8 *data = layout->maps[i].data;
 
     if (data < end || (gsize) (data - end) >= ALIGNMENT)
+      return FALSE;
+    if (data > end && !are_parts_of_one (layout->memories[i - 1], layout->memories[i]))
       return FALSE;
     end = data + layout->maps[i].size;
   }

@@ -182,6 +182,48 @@ test_maps_at_once (void)
   assert_clean ();
 }
 
+/* Copies that it takes to upload two memories that lie 40 bytes apart */
+static guint
+copies_of_two (GstHarness * h, GstMemory * first, GstMemory * second)
+{
+  guint before = fake->calls ("MemcpyHtoDAsync");
+  GstBuffer *buffer = gst_buffer_new ();
+
+  gst_buffer_append_memory (buffer, first);
+  gst_buffer_append_memory (buffer, second);
+  g_assert_cmpint (gst_harness_push (h, buffer), ==, GST_FLOW_OK);
+  buffer = gst_harness_pull (h);
+  g_assert_true (is_on_device (buffer));
+  g_assert_cmpint (gst_buffer_memcmp (buffer, 399, "\5\5", 2), ==, 0);
+  gst_buffer_unref (buffer);
+  return fake->calls ("MemcpyHtoDAsync") - before;
+}
+
+/* What lies between parts of one memory is copied along, what lies between others is not touched. */
+static void
+test_memories_with_gap (void)
+{
+  guint8 *bytes;
+  GstMemory *whole, *first, *second;
+  GstHarness *h;
+
+  if (skip_on_real_driver ())
+    return;
+  bytes = g_malloc (1000);
+  memset (bytes, 5, 1000);
+  configure ("");
+  h = make_harness ("pinnedqueue upload=true pin-memory=off");
+  whole = gst_memory_new_wrapped (0, bytes, 1000, 0, 1000, bytes, g_free);
+  g_assert_cmpuint (copies_of_two (h, gst_memory_share (whole, 0, 400),
+          gst_memory_share (whole, 440, 400)), ==, 1);
+  first = gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, bytes, 400, 0, 400, NULL, NULL);
+  second = gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, bytes + 440, 400, 0, 400, NULL, NULL);
+  g_assert_cmpuint (copies_of_two (h, first, second), ==, 2);
+  gst_memory_unref (whole);
+  gst_harness_teardown (h);
+  assert_clean ();
+}
+
 /* A change that did not get to the device: neither the memory nor a copy of it can be read, or the
  * bytes of before would pass for it. */
 static void
@@ -420,6 +462,7 @@ main (int argc, char **argv)
   g_test_add_func ("/device-consumer/consumer", test_consumer);
   g_test_add_func ("/device-consumer/maps", test_maps);
   g_test_add_func ("/device-consumer/maps-at-once", test_maps_at_once);
+  g_test_add_func ("/device-consumer/memories-with-gap", test_memories_with_gap);
   g_test_add_func ("/device-consumer/lost-change", test_lost_change);
   g_test_add_func ("/device-consumer/memory-outlives", test_memory_outlives);
   g_test_add_func ("/device-consumer/done-while-mapped", test_done_while_mapped);
