@@ -90,6 +90,18 @@ seq_tokenizer_token_position (const SeqTokenizer *tokenizer, const guint8 *resid
   return sink.failed ? SEQ_TOKENIZER_NO_MEMORY : sink.position;
 }
 
+/* Overlapping k-mers, of which some letters, or all that are unknown, may be left out: one that
+ * begins before token `max_body` ends before the k letters from there on do. */
+static gsize
+overlapping_span (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, gsize max_body)
+{
+  gsize end = seq_tokenizer_token_position (tokenizer, residues, n, max_body);
+
+  for (guint letters = 0; end < n && letters < tokenizer->k; end++)
+    letters += !tokenizer->dropped[residues[end]];
+  return end;
+}
+
 gsize
 seq_tokenizer_get_span (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n,
     gsize max_body)
@@ -99,10 +111,7 @@ seq_tokenizer_get_span (const SeqTokenizer *tokenizer, const guint8 *residues, g
     case SEQ_UNITS_SPLIT:
       return seq_tokenizer_token_position (tokenizer, residues, n, max_body);
     case SEQ_UNITS_OVERLAPPING:
-      /* the last one reaches over k residues, or over more where some are left out */
-      if (tokenizer->fixed_rate && max_body < fixed_count (tokenizer, n))
-        return max_body + tokenizer->k - 1;
-      break;
+      return overlapping_span (tokenizer, residues, n, max_body);
     case SEQ_UNITS_MODEL:
       break;
   }
