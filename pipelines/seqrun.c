@@ -288,8 +288,6 @@ run_pipeline (GstElement * pipeline)
 
   run.account = seqrun_account_new (GST_BIN (pipeline));
   gst_bus_add_watch (bus, on_message, &run);
-  sigint = g_unix_signal_add (SIGINT, on_interrupt, &run);
-  sigterm = g_unix_signal_add (SIGTERM, on_interrupt, &run);
   if (!quiet)
     run.progress = seqrun_progress_start (pipeline, run.account);
 
@@ -299,15 +297,18 @@ run_pipeline (GstElement * pipeline)
     g_printerr ("seqrun: error: the pipeline does not start\n");
     run.failed = TRUE;
   } else {
+    /* only as long as the main loop takes notice of them: an element may block in a state change */
+    sigint = g_unix_signal_add (SIGINT, on_interrupt, &run);
+    sigterm = g_unix_signal_add (SIGTERM, on_interrupt, &run);
     g_main_loop_run (run.loop);
+    g_source_remove (sigint);
+    g_source_remove (sigterm);
   }
   seqrun_progress_stop (run.progress);
   run.progress = NULL;
   status = finish (&run, (g_get_monotonic_time () - started) / 1e6);
 
   gst_element_set_state (pipeline, GST_STATE_NULL);
-  g_source_remove (sigint);
-  g_source_remove (sigterm);
   gst_bus_remove_watch (bus);
   gst_object_unref (bus);
   seqrun_account_free (run.account);

@@ -651,8 +651,13 @@ gst_seq_batch_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
       gst_event_unref (event);
       return self->caps != NULL || (!self->failed && negotiate (self));
     case GST_EVENT_STREAM_START:
+    case GST_EVENT_SEGMENT_DONE:
+      drain (self);
+      break;
     case GST_EVENT_SEGMENT:
       drain (self);
+      if (!self->caps && !self->failed) /* upstream has none, but ours come before it */
+        negotiate (self);
       break;
     case GST_EVENT_EOS:
       drain (self);

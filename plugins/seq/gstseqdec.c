@@ -57,6 +57,7 @@ struct _GstSeqDec
 
   /* where the bytes stand in the file that upstream reads; see check_place() */
   gboolean new_segment;         /* no buffer has come since */
+  gboolean segment_done;        /* and the one before it was told to be over */
   guint64 segment_start;        /* of the latest segment, NONE if that is not in bytes */
   guint64 position;             /* behind the last buffer, counted from the segment's start */
   guint64 end;                  /* the same as the last buffer said, NONE if it did not */
@@ -216,7 +217,7 @@ reset (GstSeqDec * self)
   if (self->reader && !gst_seq_parser_reset_reader (self->reader, &self->reporter))
     self->flow = GST_FLOW_ERROR;
   gst_clear_caps (&self->caps);
-  self->in_file = FALSE;
+  self->in_file = self->segment_done = FALSE;
   self->need_segment = TRUE;
   self->segment_seqnum = GST_SEQNUM_INVALID;
   self->new_segment = TRUE;
@@ -313,7 +314,9 @@ check_place (GstSeqDec * self, GstBuffer * buffer)
   guint64 start = offset != GST_BUFFER_OFFSET_NONE ? offset : self->segment_start;
   GstFlowReturn ret = GST_FLOW_OK;
 
-  if (is_gap (self, buffer, offset)) {
+  if (self->new_segment && self->segment_done) {
+    ret = begin_again (self);
+  } else if (is_gap (self, buffer, offset)) {
     if (self->new_segment && start == 0)
       ret = begin_again (self);
     else
@@ -365,11 +368,11 @@ handle_stream_start (GstSeqDec * self)
     keep_flow_of_event (self, push_rest_at_limit (self, finish_file (self)));
 }
 
-static gboolean
-handle_eos (GstSeqDec * self, GstEvent * event)
+/* All records go out that the input has up to here. */
+static void
+drain (GstSeqDec * self)
 {
   GstFlowReturn ret = self->flow;
-  GstStructure *stats;
 
   if (ret == GST_FLOW_OK) {
     ret = push_rest_at_limit (self, finish_file (self));
@@ -377,6 +380,14 @@ handle_eos (GstSeqDec * self, GstEvent * event)
   }
   if (self->need_segment)
     push_segment (self);
+}
+
+static gboolean
+handle_eos (GstSeqDec * self, GstEvent * event)
+{
+  GstStructure *stats;
+
+  drain (self);
   if (self->flow == GST_FLOW_OK || self->flow == GST_FLOW_EOS) {
     GST_OBJECT_LOCK (self);
     stats = gst_seq_parser_stats (&self->counts);
@@ -401,6 +412,10 @@ gst_seq_dec_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
       return TRUE;
     case GST_EVENT_STREAM_START:       /* another file of the same input */
       handle_stream_start (self);
+      break;
+    case GST_EVENT_SEGMENT_DONE:       /* what comes behind it begins again */
+      drain (self);
+      self->segment_done = TRUE;
       break;
     case GST_EVENT_EOS:
       return handle_eos (self, event);

@@ -51,7 +51,8 @@ struct _GstSeqEnc
   /* the streaming thread's own */
   SeqTextFormat text_format;    /* of the stream at hand */
   gboolean quality;             /* whether the records that it was chosen for have qualities */
-  gboolean begun;               /* text has been written */
+  guint64 written;              /* bytes of text */
+  gboolean refused;             /* downstream takes nothing that can be written */
   gboolean mixed;               /* format=auto would write FASTA behind FASTQ, or the reverse */
 };
 
@@ -172,7 +173,7 @@ gst_seq_enc_set_caps (GstBaseTransform * trans, GstCaps * in, GstCaps * out)
   GST_OBJECT_LOCK (self);
   is_auto = self->format == FORMAT_AUTO;
   GST_OBJECT_UNLOCK (self);
-  self->mixed = is_auto && self->begun && quality != self->quality && format != self->text_format;
+  self->mixed = is_auto && self->written > 0 && quality != self->quality && format != self->text_format;
   if (!self->mixed) {
     self->text_format = format;
     self->quality = quality;
@@ -185,8 +186,30 @@ gst_seq_enc_start (GstBaseTransform * trans)
 {
   GstSeqEnc *self = GST_SEQ_ENC (trans);
 
-  self->begun = self->mixed = FALSE;
+  self->written = 0;
+  self->mixed = self->refused = FALSE;
   return TRUE;
+}
+
+/* The base class does not say what doesn't fit. */
+static void
+check_downstream (GstSeqEnc * self, GstCaps * records)
+{
+  GstCaps *mine = possible_outputs (self, gst_caps_get_structure (records, 0));
+  GstCaps *allowed = gst_pad_peer_query_caps (GST_BASE_TRANSFORM_SRC_PAD (self), NULL);
+  gchar *possible = gst_caps_to_string (mine), *taken = gst_caps_to_string (allowed);
+
+  gboolean ok = gst_caps_can_intersect (mine, allowed)
+      || gst_seq_pad_is_flushing (GST_BASE_TRANSFORM_SRC_PAD (self));
+
+  if (!ok && !self->refused)
+    GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("downstream takes none of the formats that these "
+            "records can be written in: %s", possible), ("it takes %s", taken));
+  self->refused = !ok;          /* said once: the event comes again with the next buffer */
+  g_free (possible);
+  g_free (taken);
+  gst_caps_unref (allowed);
+  gst_caps_unref (mine);
 }
 
 /* ---- data ---- */
@@ -277,7 +300,8 @@ gst_seq_enc_prepare_output_buffer (GstBaseTransform * trans, GstBuffer * in, Gst
   GST_OBJECT_UNLOCK (self);
   *out = encode (self, meta, bytes, line_width);
   gst_seq_block_unmap (&map);
-  self->begun = self->begun || meta->n_records > 0;
+  if (*out)
+    self->written += gst_buffer_get_size (*out);
   return *out ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
@@ -287,10 +311,19 @@ gst_seq_enc_transform (GstBaseTransform * trans, GstBuffer * in, GstBuffer * out
   return GST_FLOW_OK;
 }
 
-/* Text is counted in bytes; only the start of the stream is the same in both. */
+/* Text is counted in bytes, and what follows stands behind what has been written, whatever upstream
+ * counts from: a sink of files goes where a segment starts, over what is there. */
 static gboolean
 gst_seq_enc_sink_event (GstBaseTransform * trans, GstEvent * event)
 {
+  GstSeqEnc *self = GST_SEQ_ENC (trans);
+
+  if (GST_EVENT_TYPE (event) == GST_EVENT_CAPS) {
+    GstCaps *caps;
+
+    gst_event_parse_caps (event, &caps);
+    check_downstream (self, caps);
+  }
   if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
     gst_seq_enc_start (trans);  /* what was written is dropped */
   if (GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT) {
@@ -298,6 +331,7 @@ gst_seq_enc_sink_event (GstBaseTransform * trans, GstEvent * event)
     guint32 seqnum = gst_event_get_seqnum (event);
 
     gst_segment_init (&segment, GST_FORMAT_BYTES);
+    segment.start = segment.time = segment.position = self->written;
     gst_event_unref (event);
     event = gst_event_new_segment (&segment);
     gst_event_set_seqnum (event, seqnum);

@@ -476,10 +476,14 @@ gst_seq_parser_post_warnings (GstElement * element, SeqReader * reader, const gc
 gboolean
 gst_seq_parser_check_caps (GstElement * element, GstPad * srcpad, GstCaps * caps)
 {
+  const GstStructure *records = gst_caps_get_structure (caps, 0);
+  gboolean quality = FALSE;
+
   if (gst_pad_peer_query_accept_caps (srcpad, caps) || gst_seq_pad_is_flushing (srcpad))
     return TRUE;
-  GST_ELEMENT_ERROR (element, STREAM, WRONG_TYPE, ("downstream takes no records of %s",
-          gst_structure_get_string (gst_caps_get_structure (caps, 0), "alphabet")),
+  gst_structure_get_boolean (records, "quality", &quality);
+  GST_ELEMENT_ERROR (element, STREAM, WRONG_TYPE, ("downstream takes no records of %s %s qualities",
+          gst_structure_get_string (records, "alphabet"), quality ? "with" : "without"),
       ("the alphabet follows from the first records, unless the property alphabet says what it is"));
   return FALSE;
 }

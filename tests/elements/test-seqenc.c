@@ -259,10 +259,13 @@ test_downstream_chooses (void)
   {
     /* but no FASTQ without qualities */
     GstHarness *h = gst_harness_new ("seqenc");
+    GstBus *bus = gst_bus_new ();
 
+    gst_element_set_bus (h->element, bus);
     gst_harness_set_caps_str (h, CAPS ("false"), "text/x-fastq");
     g_assert_cmpint (gst_harness_push (h, block_new (fasta)), ==, GST_FLOW_NOT_NEGOTIATED);
-    enc_free (h, NULL);
+    assert_one_error (bus, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, "text/x-fasta");
+    enc_free (h, bus);
   }
 }
 

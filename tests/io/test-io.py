@@ -74,13 +74,14 @@ class Input:
         with open(self.path, "wb") as file:
             file.write(self.bytes)
 
-    def records_before(self, byte):
-        """How many records of the plain file end, for who reads `byte` bytes, before that."""
+    def records_before(self, byte, header=False):
+        """How many records of the plain file end, for who reads `byte` bytes, before that; `header`:
+        and has seen that another one begins there."""
         end = count = 0
         for piece in self.pieces:
             end += len(piece)
             # the end of a FASTA record is seen with the header of the next one
-            if end > byte or (piece[:1] == b">" and end >= byte):
+            if end > byte or (piece[:1] == b">" and end == byte and not header):
                 break
             count += 1
         return count
@@ -216,7 +217,9 @@ def test_mount_that_vanishes():
             assert last - ahead < byte <= last, result
             if not middle:
                 delivered = count_whole(input, result.output)
-                assert not input.plain or delivered == input.records_before(byte), delivered
+                # where threads read ranges, the one before has seen where the one that fails begins
+                assert not input.plain or delivered in (
+                    input.records_before(byte), input.records_before(byte, True)), delivered
             assert os.listdir(spill) == []
     return None
 
