@@ -327,6 +327,29 @@ test_interrupt (void)
   g_free (fifo);
 }
 
+/* While an element blocks in its change of state nobody could answer, so the signal ends it. */
+static void
+test_interrupt_at_start (void)
+{
+  gchar *fifo = g_build_filename (directory, "nobody-writes.fa", NULL);
+  gchar *line = g_strdup_printf ("filesrc location=\"%s\" ! seqdec ! fakesink", fifo);
+  GError *error = NULL;
+  GSubprocess *process;
+
+  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
+  process = g_subprocess_new (G_SUBPROCESS_FLAGS_NONE, &error, g_getenv ("SEQRUN"), line, NULL);
+  g_assert_no_error (error);
+  g_usleep (1000000);
+  g_subprocess_send_signal (process, SIGINT);
+  g_assert_true (g_subprocess_wait (process, NULL, &error));
+  g_assert_true (g_subprocess_get_if_signaled (process));
+  g_assert_cmpint (g_subprocess_get_term_sig (process), ==, SIGINT);
+  g_object_unref (process);
+  g_unlink (fifo);
+  g_free (line);
+  g_free (fifo);
+}
+
 static void
 test_embed (void)
 {
@@ -364,6 +387,7 @@ main (int argc, char **argv)
   g_test_add_func ("/seqrun/empty-file", test_empty_file);
   g_test_add_func ("/seqrun/full-disk", test_full_disk);
   g_test_add_func ("/seqrun/interrupt", test_interrupt);
+  g_test_add_func ("/seqrun/interrupt-at-start", test_interrupt_at_start);
   g_test_add_func ("/seqrun/embed", test_embed);
   status = g_test_run ();
   g_rmdir (directory);
