@@ -53,6 +53,8 @@ static const gchar summary[] =
 static const gchar details[] =
     "Ctrl-C ends the input and lets the records that were read arrive; a second one stops at\n"
     "once.\n\n"
+    "Each branch of a pipeline is to get all records, as behind a tee. Where they are split\n"
+    "between branches (output-selector) those of the others count as missing.\n\n"
     "Exit status:\n"
     "  0    every record arrived\n"
     "  1    an element failed\n"

@@ -121,11 +121,11 @@ guint64 seq_fastx_get_stop (SeqFastx * self);
 #define SEQ_FASTX_PIECE ((gsize) 64 << 10)
 gboolean seq_fastx_push (SeqFastx * self, const guint8 * data, gsize size, GError ** error);
 
-/* For a caller that reads residues of a long FASTA record itself. reserve: room for as many at least,
- * where the next ones go, or NULL: no FASTA record is open in its lines, or there is no memory. It
- * is the parser's, and stays until the next call of any other kind but add_residues, which says that
- * the next residues, and the line ends between them, have been read, `n_lines` of them, with a line
- * end last if there is any. unreserve gives back what has not been used. */
+/* For a caller that reads residues of a long FASTA record itself. reserve: room for as many at
+ * least, where the next ones go, or NULL: no FASTA record is open in its lines, or there is no
+ * memory. It is the parser's, and stays until the next call of any other kind but add_residues,
+ * which says that the next residues have been read, and with them `n_lines` ends of lines, the last
+ * byte one of them if there is any. unreserve gives back what has not been used. */
 guint8 *seq_fastx_reserve (SeqFastx * self, gsize size);
 gboolean seq_fastx_add_residues (SeqFastx * self, guint64 bytes, gsize residues, guint64 n_lines,
     GError ** error);

@@ -59,8 +59,10 @@ location_is_stdin (const gchar * location)
 static gchar *
 location_scheme (const gchar * location)
 {
-  g_autofree gchar *scheme = strstr (location, "://") != NULL ? g_uri_parse_scheme (location) : NULL;
+  g_autofree gchar *scheme = NULL;
 
+  if (strstr (location, "://") != NULL)
+    scheme = g_uri_parse_scheme (location);
   return scheme != NULL ? g_ascii_strdown (scheme, -1) : NULL;
 }
 

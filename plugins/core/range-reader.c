@@ -12,8 +12,8 @@
 /* bytes of one read: small enough to stay in the cache until they are parsed */
 #define PIECE SEQ_FASTX_PIECE
 
-/* Bytes in which a start is looked for in FASTQ where a piece shows none: a guess has to see a whole
- * record, and long reads are long. */
+/* Bytes in which a start is looked for in FASTQ where a piece shows none: a guess has to see a
+ * whole record, and long reads are long. */
 #define LOOK ((gsize) 512 << 10)
 
 /* ranges on their way for each thread: one that it works on and one that waits for it */

@@ -83,8 +83,8 @@ gst_seq_enc_format_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-    {FORMAT_AUTO, "FASTQ where the records have qualities, else FASTA; both in one stream are an error",
-        "auto"},
+    {FORMAT_AUTO, "FASTQ where the records have qualities, else FASTA; both in one stream are an "
+          "error", "auto"},
     {FORMAT_FASTA, "FASTA; qualities are left out", "fasta"},
     {FORMAT_FASTQ, "FASTQ; every record must have qualities", "fastq"},
     {FORMAT_TSV, "Name, residues and qualities, separated by tabs; a tab in a name is written as "
@@ -173,7 +173,8 @@ gst_seq_enc_set_caps (GstBaseTransform * trans, GstCaps * in, GstCaps * out)
   GST_OBJECT_LOCK (self);
   is_auto = self->format == FORMAT_AUTO;
   GST_OBJECT_UNLOCK (self);
-  self->mixed = is_auto && self->written > 0 && quality != self->quality && format != self->text_format;
+  self->mixed = is_auto && self->written > 0 && quality != self->quality
+      && format != self->text_format;
   if (!self->mixed) {
     self->text_format = format;
     self->quality = quality;
@@ -198,7 +199,6 @@ check_downstream (GstSeqEnc * self, GstCaps * records)
   GstCaps *mine = possible_outputs (self, gst_caps_get_structure (records, 0));
   GstCaps *allowed = gst_pad_peer_query_caps (GST_BASE_TRANSFORM_SRC_PAD (self), NULL);
   gchar *possible = gst_caps_to_string (mine), *taken = gst_caps_to_string (allowed);
-
   gboolean ok = gst_caps_can_intersect (mine, allowed)
       || gst_seq_pad_is_flushing (GST_BASE_TRANSFORM_SRC_PAD (self));
 
