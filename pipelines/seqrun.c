@@ -139,7 +139,7 @@ build_pipeline (gchar ** args, GError ** error)
 
 /* ---- messages ---- */
 
-/* location: x.fa, line: 3, … of the message's details. */
+/* location: x.fa, line: 3, … of the message's details; not what is empty. */
 static gboolean
 append_detail (GQuark field, const GValue * value, gpointer data)
 {

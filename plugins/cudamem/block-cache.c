@@ -12,7 +12,7 @@ struct _MemoryRegion
   gsize size;
   guint n_blocks;
   guint n_used;
-  gboolean reserved;
+  gboolean reserved;            /* ahead: it gives way only where there is no memory without */
   MemoryBlock *blocks;
 };
 

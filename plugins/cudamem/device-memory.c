@@ -154,6 +154,13 @@ copy_whole (DeviceMemory * self, gboolean to_host, GError ** error)
   return ok;
 }
 
+/* Twice, because who maps can't go on without. */
+static gboolean
+download (DeviceMemory * self, GError ** error)
+{
+  return copy_whole (self, TRUE, NULL) || copy_whole (self, TRUE, error);
+}
+
 /* Who has it mapped already sees what has changed on the device, too. */
 static gpointer
 map_host (DeviceMemory * self)
@@ -161,7 +168,7 @@ map_host (DeviceMemory * self)
   GError *why = NULL;
 
   if (self->host != NULL && self->changed) {
-    if (!copy_whole (self, TRUE, &why)) {
+    if (!download (self, &why)) {
       GST_ERROR ("can't download a change: %s", why->message);
       g_error_free (why);
       return NULL;
@@ -172,8 +179,7 @@ map_host (DeviceMemory * self)
     return self->host;
   if (posix_memalign ((void **) &self->host, HOST_ALIGNMENT, MAX (self->cuda.memory.maxsize, 1)))
     self->host = NULL;
-  else if (!copy_whole (self, TRUE, NULL) && !copy_whole (self, TRUE, &why))
-    /* (twice, because who maps can't go on without) */
+  else if (!download (self, &why))
     g_clear_pointer (&self->host, free);
   if (self->host == NULL)
     GST_ERROR ("can't download %" G_GSIZE_FORMAT " bytes: %s", self->cuda.memory.maxsize,

@@ -312,21 +312,18 @@ check_place (GstSeqDec * self, GstBuffer * buffer)
 {
   guint64 offset = get_offset (buffer);
   guint64 start = offset != GST_BUFFER_OFFSET_NONE ? offset : self->segment_start;
+  gboolean at_start = self->new_segment && start == 0;
   GstFlowReturn ret = GST_FLOW_OK;
 
-  if (self->new_segment && self->segment_done) {
+  if (at_start && self->segment_done)
     ret = begin_again (self);
-  } else if (is_gap (self, buffer, offset)) {
-    if (self->new_segment && start == 0)
-      ret = begin_again (self);
-    else
-      ret = fail_at_gap (self);
-  }
+  else if (is_gap (self, buffer, offset))
+    ret = at_start ? begin_again (self) : fail_at_gap (self);
   if (self->new_segment)
     self->position = start != GST_BUFFER_OFFSET_NONE ? start : 0;
   self->position += gst_buffer_get_size (buffer);
   self->end = offset != GST_BUFFER_OFFSET_NONE ? GST_BUFFER_OFFSET_END (buffer) : offset;
-  self->new_segment = FALSE;
+  self->new_segment = self->segment_done = FALSE;
   return ret;
 }
 
@@ -413,7 +410,7 @@ gst_seq_dec_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
     case GST_EVENT_STREAM_START:       /* another file of the same input */
       handle_stream_start (self);
       break;
-    case GST_EVENT_SEGMENT_DONE:       /* what comes behind it begins again */
+    case GST_EVENT_SEGMENT_DONE:       /* what comes from the start behind it begins again */
       drain (self);
       self->segment_done = TRUE;
       break;

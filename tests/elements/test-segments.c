@@ -23,12 +23,19 @@ block_new (guint n)
 }
 
 static void
-push_segment (GstHarness * h, GstFormat format)
+push_segment_from (GstHarness * h, GstFormat format, guint64 start)
 {
   GstSegment segment;
 
   gst_segment_init (&segment, format);
+  segment.start = segment.time = segment.position = start;
   g_assert_true (gst_harness_push_event (h, gst_event_new_segment (&segment)));
+}
+
+static void
+push_segment (GstHarness * h, GstFormat format)
+{
+  push_segment_from (h, format, 0);
 }
 
 static guint64
@@ -136,6 +143,31 @@ test_decoder (void)
     g_assert_cmpuint (count_records (h, &first_id), ==, 4);
     g_assert_cmpuint (first_id, ==, 0);
   }
+  gst_harness_teardown (h);
+}
+
+/* One that goes on where the one before ended is no new beginning: ids go on, too. */
+static void
+test_decoder_goes_on (void)
+{
+  GstHarness *h = gst_harness_new ("seqdec");
+  guint64 first_id = 99;
+
+  gst_harness_set_src_caps_str (h, "text/x-fasta");
+  push_segment (h, GST_FORMAT_BYTES);
+  g_assert_cmpint (gst_harness_push (h, bytes_new (">a\nAC\n>b\nGT\n")), ==, GST_FLOW_OK);
+  g_assert_true (gst_harness_push_event (h, gst_event_new_segment_done (GST_FORMAT_BYTES, 12)));
+  g_assert_cmpuint (count_records (h, &first_id), ==, 2);
+  push_segment_from (h, GST_FORMAT_BYTES, 12);
+  g_assert_cmpint (gst_harness_push (h, bytes_new (">c\nACGT\n")), ==, GST_FLOW_OK);
+  g_assert_true (gst_harness_push_event (h, gst_event_new_segment_done (GST_FORMAT_BYTES, 20)));
+  g_assert_cmpuint (count_records (h, &first_id), ==, 1);
+  g_assert_cmpuint (first_id, ==, 2);
+  push_segment (h, GST_FORMAT_BYTES);
+  g_assert_cmpint (gst_harness_push (h, bytes_new (">a\nAC\n")), ==, GST_FLOW_OK);
+  g_assert_true (gst_harness_push_event (h, gst_event_new_eos ()));
+  g_assert_cmpuint (count_records (h, &first_id), ==, 1);
+  g_assert_cmpuint (first_id, ==, 0);
   gst_harness_teardown (h);
 }
 
@@ -261,6 +293,7 @@ main (int argc, char **argv)
   g_test_add_func ("/segments/text-goes-on", test_text_goes_on);
   g_test_add ("/segments/files-joined", Files, NULL, files_set_up, test_files_joined, files_tear_down);
   g_test_add_func ("/segments/decoder", test_decoder);
+  g_test_add_func ("/segments/decoder-goes-on", test_decoder_goes_on);
   g_test_add_func ("/segments/batcher", test_batcher);
   g_test_add ("/segments/loops", Files, NULL, files_set_up, test_loops, files_tear_down);
   g_test_add_func ("/segments/no-caps", test_no_caps);

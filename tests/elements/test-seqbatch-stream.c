@@ -309,6 +309,26 @@ test_stats_empty (void)
   harness_free (h);
 }
 
+/* workers=-1 leaves one of the processors to the streaming thread, and is one at least. */
+static void
+test_auto_workers (void)
+{
+  static const guint n_gpus[] = { 1, 2, 1024 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (n_gpus); i++) {
+    g_autofree gchar *properties = g_strdup_printf ("num-gpus=%u", n_gpus[i]);
+    GstHarness *h = harness_new (properties);
+    GstStructure *stats = NULL;
+    guint workers = 0, processors = MIN (g_get_num_processors () / n_gpus[i], 8);
+
+    g_object_get (h->element, "stats", &stats, NULL);
+    g_assert_true (gst_structure_get_uint (stats, "workers", &workers));
+    g_assert_cmpuint (workers, ==, processors > 2 ? processors - 1 : 1);
+    gst_structure_free (stats);
+    harness_free (h);
+  }
+}
+
 /* A record of which some windows are in batches and others are not */
 static void
 test_stats_dropped_windows (void)
@@ -790,6 +810,7 @@ main (int argc, char **argv)
   g_test_add_func ("/seqbatch/flush", test_flush);
   g_test_add_func ("/seqbatch/stats", test_stats);
   g_test_add_func ("/seqbatch/stats-empty", test_stats_empty);
+  g_test_add_func ("/seqbatch/auto-workers", test_auto_workers);
   g_test_add_func ("/seqbatch/stats-dropped-windows", test_stats_dropped_windows);
   g_test_add_func ("/seqbatch/bad-settings", test_bad_settings);
   g_test_add_func ("/seqbatch/bad-blocks", test_bad_blocks);
