@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "simd.h"
+
 /* Values in one round of a copying loop: a constant count is what lets the compiler use vectors at
  * any level of optimisation. What is left, which may be a whole row, goes in short rounds. */
 #define ROUND 32
@@ -49,10 +51,10 @@ seq_dtype_fill (SeqDtype dtype, void *out, gsize n, gint64 value)
 }
 
 #if defined (__x86_64__) && defined (__GNUC__)
-#define HAVE_AVX2_TARGET 1
+#define HAVE_X86_TARGETS 1
 #define ALWAYS_INLINE inline __attribute__ ((always_inline))
 #else
-#define HAVE_AVX2_TARGET 0
+#define HAVE_X86_TARGETS 0
 #define ALWAYS_INLINE inline
 #endif
 
@@ -99,36 +101,87 @@ widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
   }
 }
 
-#if HAVE_AVX2_TARGET
+#if HAVE_X86_TARGETS
+#include <immintrin.h>
+
+#define AVX2 __attribute__ ((target ("avx2")))
+#define AVX512 __attribute__ ((target ("avx512f,avx512bw")))
 
 /* The same loops in wider registers: for int64, what torch wants, stores are the limit. */
-__attribute__ ((target ("avx2")))
-static void
+AVX2 static void
 convert_avx2 (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize n)
 {
   convert (dtype, out, ids, n);
 }
 
-__attribute__ ((target ("avx2")))
-static void
+AVX2 static void
 widen_avx2 (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
 {
   widen (dtype, out, ids, n);
 }
 
-#define FASTEST(function) (__builtin_cpu_supports ("avx2") ? function ## _avx2 : function)
-#else
-#define FASTEST(function) function
-#endif
+/* A line of the cache with each store, which compilers don't make of a loop. Returns: how many ids
+ * are done; what is left is less than a line. */
+AVX512 static gsize
+widen_lines (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
+{
+  gsize i = 0;
+
+  switch (dtype) {
+    case SEQ_DTYPE_UINT8:
+      break;
+    case SEQ_DTYPE_INT16:
+      for (; i + 32 <= n; i += 32)
+        _mm512_storeu_si512 ((gint16 *) out + i,
+            _mm512_cvtepu8_epi16 (_mm256_loadu_si256 ((const __m256i *) (ids + i))));
+      break;
+    case SEQ_DTYPE_INT32:
+      for (; i + 16 <= n; i += 16)
+        _mm512_storeu_si512 ((gint32 *) out + i,
+            _mm512_cvtepu8_epi32 (_mm_loadu_si128 ((const __m128i *) (ids + i))));
+      break;
+    case SEQ_DTYPE_INT64:
+      for (; i + 8 <= n; i += 8)
+        _mm512_storeu_si512 ((gint64 *) out + i,
+            _mm512_cvtepu8_epi64 (_mm_loadl_epi64 ((const __m128i *) (ids + i))));
+      break;
+  }
+  return i;
+}
 
 void
 seq_dtype_convert (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize n)
 {
-  FASTEST (convert) (dtype, out, ids, n);
+  if (seq_simd_level () >= SEQ_SIMD_AVX2)
+    convert_avx2 (dtype, out, ids, n);
+  else
+    convert (dtype, out, ids, n);
 }
 
 void
 seq_dtype_widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
 {
-  FASTEST (widen) (dtype, out, ids, n);
+  gsize done = seq_simd_level () >= SEQ_SIMD_AVX512 ? widen_lines (dtype, out, ids, n) : 0;
+
+  out = (guint8 *) out + done * seq_dtype_size (dtype);
+  if (seq_simd_level () >= SEQ_SIMD_AVX2)
+    widen_avx2 (dtype, out, ids + done, n - done);
+  else
+    widen (dtype, out, ids + done, n - done);
 }
+
+#else
+
+void
+seq_dtype_convert (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize n)
+{
+  convert (dtype, out, ids, n);
+}
+
+void
+seq_dtype_widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
+{
+  widen (dtype, out, ids, n);
+}
+
+#endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tokenizer-private.h"
 
+#include "simd.h"
+
 /* The inner loop of all tokenizers that give every letter an id below 256. It runs over every
- * residue of the input, so on x86 it looks up 32 at a time where the processor can. */
+ * residue of the input, so on x86 it looks up 32 or 64 at a time where the processor can. */
 
 static guint64
 map_bytes_plain (const guint8 table[256], guint8 marker, const guint8 *restrict in, gsize n,
@@ -103,12 +105,74 @@ map_bytes_avx2 (const guint8 table[256], guint8 marker, const guint8 *restrict i
   return marked;
 }
 
+#define WIDE 64
+#define AVX512 __attribute__ ((target ("avx512f,avx512bw,avx512vbmi,popcnt")))
+
+/* Half of the table, 128 entries, which one instruction looks up */
+typedef struct
+{
+  __m512i low, high;
+} HalfTable;
+
+AVX512 static inline HalfTable
+load_half (const guint8 *entries)
+{
+  return (HalfTable) {
+  _mm512_loadu_si512 (entries), _mm512_loadu_si512 (entries + WIDE)};
+}
+
+AVX512 static inline __m512i
+look_up_wide (const guint8 table[256], const HalfTable * ascii, __m512i letters)
+{
+  __mmask64 others = _mm512_movepi8_mask (letters);
+  __m512i found = _mm512_permutex2var_epi8 (ascii->low, letters, ascii->high);
+
+  if (G_UNLIKELY (others != 0)) {
+    HalfTable half = load_half (table + 2 * WIDE);
+
+    found = _mm512_mask_mov_epi8 (found, others,
+        _mm512_permutex2var_epi8 (half.low, letters, half.high));
+  }
+  return found;
+}
+
+AVX512 static guint64
+map_bytes_avx512 (const guint8 table[256], guint8 marker, const guint8 *restrict in, gsize n,
+    guint8 *restrict out)
+{
+  const HalfTable ascii = load_half (table);
+  const __m512i markers = _mm512_set1_epi8 ((gchar) marker);
+  guint64 marked = 0;
+  __mmask64 rest;
+  __m512i found;
+  gsize i;
+
+  for (i = 0; i + WIDE <= n; i += WIDE) {
+    found = look_up_wide (table, &ascii, _mm512_loadu_si512 (in + i));
+    _mm512_storeu_si512 (out + i, found);
+    marked += (guint) __builtin_popcountll (_mm512_cmpeq_epi8_mask (found, markers));
+  }
+  if (i == n)
+    return marked;
+  rest = ~(G_MAXUINT64 << (n - i));
+  found = look_up_wide (table, &ascii, _mm512_maskz_loadu_epi8 (rest, in + i));
+  _mm512_mask_storeu_epi8 (out + i, rest, found);
+  return marked
+      + (guint) __builtin_popcountll (_mm512_mask_cmpeq_epi8_mask (rest, found, markers));
+}
+
 guint64
 seq_tokenizer_map_bytes (const guint8 table[256], guint8 marker, const guint8 *restrict in,
     gsize n, guint8 *restrict out)
 {
-  if (__builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("popcnt"))
-    return map_bytes_avx2 (table, marker, in, n, out);
+  switch (seq_simd_level ()) {
+    case SEQ_SIMD_AVX512:
+      return map_bytes_avx512 (table, marker, in, n, out);
+    case SEQ_SIMD_AVX2:
+      return map_bytes_avx2 (table, marker, in, n, out);
+    case SEQ_SIMD_NONE:
+      break;
+  }
   return map_bytes_plain (table, marker, in, n, out);
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "simd.h"
+
 /* K-mers of letters that all have codes, which is nearly all there is, many at a time. What is not
  * of that kind is left to the walks. */
 
@@ -82,7 +84,7 @@ seq_kmers_pack (const guint8 *codes, guint k, gsize n, guint32 first, guint32 *i
   gsize i = 0;
 
 #ifdef PACKED_AT_ONCE
-  if (k <= MAX_PACKED_K && __builtin_cpu_supports ("avx2"))
+  if (k <= MAX_PACKED_K && seq_simd_level () >= SEQ_SIMD_AVX2)
     i = pack_avx2 (codes, k, n, first, ids);
 #endif
   for (; i < n; i++)
