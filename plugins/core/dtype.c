@@ -50,15 +50,7 @@ seq_dtype_fill (SeqDtype dtype, void *out, gsize n, gint64 value)
   }
 }
 
-#if defined (__x86_64__) && defined (__GNUC__)
-#define HAVE_X86_TARGETS 1
-#define ALWAYS_INLINE inline __attribute__ ((always_inline))
-#else
-#define HAVE_X86_TARGETS 0
-#define ALWAYS_INLINE inline
-#endif
-
-static ALWAYS_INLINE void
+static SEQ_ALWAYS_INLINE void
 convert (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize n)
 {
   gsize i;
@@ -79,7 +71,7 @@ convert (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize 
   }
 }
 
-static ALWAYS_INLINE void
+static SEQ_ALWAYS_INLINE void
 widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
 {
   gsize i;
@@ -101,20 +93,16 @@ widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
   }
 }
 
-#if HAVE_X86_TARGETS
-#include <immintrin.h>
-
-#define AVX2 __attribute__ ((target ("avx2")))
-#define AVX512 __attribute__ ((target ("avx512f,avx512bw")))
+#if SEQ_HAVE_X86_TARGETS
 
 /* The same loops in wider registers: for int64, what torch wants, stores are the limit. */
-AVX2 static void
+SEQ_AVX2 static void
 convert_avx2 (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, gsize n)
 {
   convert (dtype, out, ids, n);
 }
 
-AVX2 static void
+SEQ_AVX2 static void
 widen_avx2 (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
 {
   widen (dtype, out, ids, n);
@@ -122,7 +110,7 @@ widen_avx2 (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsiz
 
 /* A line of the cache with each store, which compilers don't make of a loop. Returns: how many ids
  * are done; what is left is less than a line. */
-AVX512 static gsize
+SEQ_AVX512 static gsize
 widen_lines (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
 {
   gsize i = 0;

@@ -29,11 +29,7 @@ write_usual (const gfloat *restrict rows, const guint8 *restrict ids, gsize n, g
         USUAL_CHANNELS * sizeof *out);
 }
 
-#if defined (__x86_64__) && defined (__GNUC__)
-#include <immintrin.h>
-
-#define AVX2 __attribute__ ((target ("avx2")))
-#define AVX512 __attribute__ ((target ("avx512f,avx512bw")))
+#if SEQ_HAVE_X86_TARGETS
 
 /* For a shuffle: that the three high bytes of a value become 0; the low one is that of the token
  * whose number is added */
@@ -41,7 +37,7 @@ write_usual (const gfloat *restrict rows, const guint8 *restrict ids, gsize n, g
 
 /* Two tokens a store: each id is spread over four values and compared with the channels. Returns:
  * how many of the tokens are written, which come in eights. */
-AVX2 static gsize
+SEQ_AVX2 static gsize
 write_usual_avx2 (const guint8 *restrict ids, gsize n, gfloat *restrict out)
 {
   const __m256i channels = _mm256_setr_epi32 (0, 1, 2, 3, 0, 1, 2, 3);
@@ -64,7 +60,7 @@ write_usual_avx2 (const guint8 *restrict ids, gsize n, gfloat *restrict out)
 }
 
 /* Four tokens a store, which is a line of the cache, in the same way; they come in sixteens. */
-AVX512 static gsize
+SEQ_AVX512 static gsize
 write_usual_avx512 (const guint8 *restrict ids, gsize n, gfloat *restrict out)
 {
   const __m512i channels = _mm512_set4_epi32 (3, 2, 1, 0);

@@ -3,7 +3,7 @@
 
 SeqSimd seq_simd_used = SEQ_SIMD_NONE;
 
-#if defined (__x86_64__) && defined (__GNUC__)
+#if SEQ_HAVE_X86_TARGETS
 
 static SeqSimd
 processor_level (void)

@@ -3,7 +3,25 @@
 
 #include <glib.h>
 
+#if defined (__x86_64__) && defined (__GNUC__)
+#define SEQ_HAVE_X86_TARGETS 1
+#include <immintrin.h>
+#else
+#define SEQ_HAVE_X86_TARGETS 0
+#endif
+
 G_BEGIN_DECLS
+
+/* What makes one function of the code of another, with other instructions */
+#ifdef __GNUC__
+#define SEQ_ALWAYS_INLINE inline __attribute__ ((always_inline))
+#else
+#define SEQ_ALWAYS_INLINE inline
+#endif
+
+/* A function that only seq_simd_level() may lead to */
+#define SEQ_AVX2 __attribute__ ((target ("avx2,popcnt")))
+#define SEQ_AVX512 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512vbmi,popcnt")))
 
 /* Which vector instructions the processor has, of those that some functions have a form for. */
 typedef enum

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tokenizer-private.h"
 
+#include <string.h>
+
 #include "simd.h"
 
 /* The inner loop of all tokenizers that give every letter an id below 256. It runs over every
@@ -20,15 +22,12 @@ map_bytes_plain (const guint8 table[256], guint8 marker, const guint8 *restrict 
   return marked;
 }
 
-#if defined (__x86_64__) && defined (__GNUC__)
-#include <immintrin.h>
-#include <string.h>
+#if SEQ_HAVE_X86_TARGETS
 
 #define VECTOR 32
-#define AVX2 __attribute__ ((target ("avx2,popcnt")))
 
 /* Sixteen entries of the table, from `row` * 16 on, in both halves */
-AVX2 static inline __m256i
+SEQ_AVX2 static inline __m256i
 load_row (const guint8 table[256], guint row)
 {
   return _mm256_broadcastsi128_si256 (_mm_loadu_si128 ((const __m128i *) table + row));
@@ -36,7 +35,7 @@ load_row (const guint8 table[256], guint row)
 
 /* The upper-case letters and their neighbours, 0x40 to 0x5f, are two rows, which lie in registers
  * over a loop. Others stand in `outside`; what is found for them means nothing. */
-AVX2 static inline __m256i
+SEQ_AVX2 static inline __m256i
 look_up_upper (const guint8 table[256], __m256i letters, __m256i * outside)
 {
   __m256i offsets = _mm256_sub_epi8 (letters, _mm256_set1_epi8 (0x40));
@@ -51,7 +50,7 @@ look_up_upper (const guint8 table[256], __m256i letters, __m256i * outside)
 }
 
 /* All letters: lower case (half of a genome), `-` and `*` are in six rows, whatever else in sixteen. */
-AVX2 static inline __m256i
+SEQ_AVX2 static inline __m256i
 look_up_any (const guint8 table[256], __m256i letters)
 {
   gboolean usual = _mm256_movemask_epi8 (_mm256_cmpgt_epi8 (_mm256_set1_epi8 (0x20), letters)) == 0;
@@ -68,7 +67,7 @@ look_up_any (const guint8 table[256], __m256i letters)
 }
 
 /* Only those of the VECTOR letters that `counted` has a bit for are looked at for markers. */
-AVX2 static inline guint
+SEQ_AVX2 static inline guint
 map_vector_avx2 (const guint8 table[256], guint8 marker, const guint8 *restrict in,
     guint8 *restrict out, guint32 counted)
 {
@@ -83,7 +82,7 @@ map_vector_avx2 (const guint8 table[256], guint8 marker, const guint8 *restrict 
   return __builtin_popcount (marks & counted);
 }
 
-AVX2 static guint64
+SEQ_AVX2 static guint64
 map_bytes_avx2 (const guint8 table[256], guint8 marker, const guint8 *restrict in, gsize n,
     guint8 *restrict out)
 {
@@ -106,7 +105,6 @@ map_bytes_avx2 (const guint8 table[256], guint8 marker, const guint8 *restrict i
 }
 
 #define WIDE 64
-#define AVX512 __attribute__ ((target ("avx512f,avx512bw,avx512vbmi,popcnt")))
 
 /* Half of the table, 128 entries, which one instruction looks up */
 typedef struct
@@ -114,14 +112,14 @@ typedef struct
   __m512i low, high;
 } HalfTable;
 
-AVX512 static inline HalfTable
+SEQ_AVX512 static inline HalfTable
 load_half (const guint8 *entries)
 {
   return (HalfTable) {
   _mm512_loadu_si512 (entries), _mm512_loadu_si512 (entries + WIDE)};
 }
 
-AVX512 static inline __m512i
+SEQ_AVX512 static inline __m512i
 look_up_wide (const guint8 table[256], const HalfTable * ascii, __m512i letters)
 {
   __mmask64 others = _mm512_movepi8_mask (letters);
@@ -136,7 +134,7 @@ look_up_wide (const guint8 table[256], const HalfTable * ascii, __m512i letters)
   return found;
 }
 
-AVX512 static guint64
+SEQ_AVX512 static guint64
 map_bytes_avx512 (const guint8 table[256], guint8 marker, const guint8 *restrict in, gsize n,
     guint8 *restrict out)
 {

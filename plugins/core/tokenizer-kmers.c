@@ -32,17 +32,14 @@ pack_kmer (const guint8 *codes, guint k)
       : (pack_letters (codes) << 16 | pack_letters (codes + 8)) >> (32 - 2 * k);
 }
 
-#if defined (__x86_64__) && defined (__GNUC__)
-#include <immintrin.h>
+#if SEQ_HAVE_X86_TARGETS
 
 #define PACKED_AT_ONCE 4
 #define MAX_PACKED_K 8
 
-#define AVX2 __attribute__ ((target ("avx2")))
-
 /* Where in sixteen letters each byte of two k-mers comes from that end with a byte of eight;
  * negative where it is to be 0. */
-AVX2 static inline __m256i
+SEQ_AVX2 static inline __m256i
 kmer_places (guint k)
 {
   const __m256i places = _mm256_add_epi8 (_mm256_set1_epi64x (G_GINT64_CONSTANT (0x0706050403020100)),
@@ -55,7 +52,7 @@ kmer_places (guint k)
 
 /* Four k-mers in a round, each moved to the end of eight bytes, whose neighbours are then added up
  * in pairs, by their weights. Returns: how many are done; what is left is less than a round. */
-AVX2 static gsize
+SEQ_AVX2 static gsize
 pack_avx2 (const guint8 *codes, guint k, gsize n, guint32 first, guint32 *ids)
 {
   const __m256i low_halves = _mm256_setr_epi32 (0, 2, 4, 6, 0, 2, 4, 6);

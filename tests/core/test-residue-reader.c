@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "residue-reader.h"
+#include "simd.h"
 
 /* what next() must not write behind */
 #define MARK 0xee
@@ -205,6 +206,44 @@ test_odd_lines (void)
       }
 }
 
+/* The same for every place of a line in chunks that are long enough to be copied line by line */
+static void
+check_odd_byte (gsize width, guint ending, gsize line, gsize place, guint8 byte)
+{
+  const gsize per_chunk = 40, stride = width + ending;
+  SeqResidueLines lines = {.width = width,.ending = ending };
+  g_autoptr (GString) text = g_string_new (NULL);
+  const guint8 *at;
+  gboolean odd;
+  Reading r;
+
+  append_lines (text, 3 * per_chunk, width, ending);
+  at = (const guint8 *) text->str + line * stride + place;
+  odd = place >= width ? *at != byte : place == 0 ? !g_ascii_isalpha (byte)
+      : byte <= ' ' || byte == 0x7f;
+  text->str[line * stride + place] = (gchar) byte;
+  reading_init (&r, text, text->len);
+  read_all (&r, &lines, per_chunk * stride, 0);
+  g_assert_cmpuint (r.n_lines * width, ==, r.n);
+  g_assert_cmpuint (r.n_lines, ==, (odd ? line / per_chunk : 3) * per_chunk);
+  for (gsize i = 0; i < r.n; i++)
+    g_assert_cmpuint (r.out[i], ==, (guint8) text->str[i / width * stride + i % width]);
+  reading_clear (&r);
+}
+
+static void
+test_odd_bytes (void)
+{
+  static const gsize widths[] = { 1, 10, 60, 63, 64, 65, 130 };
+  static const guint8 bytes[] = { 0, '\n', '\r', ' ', '!', '*', '>', 'G', 0x7e, 0x7f, 0x80, 0xff };
+
+  for (guint w = 0; w < G_N_ELEMENTS (widths); w++)
+    for (guint ending = 1; ending <= 2; ending++)
+      for (gsize place = 0; place < widths[w] + ending; place++)
+        for (guint b = 0; b < G_N_ELEMENTS (bytes); b++)
+          check_odd_byte (widths[w], ending, 40 + (place * 7 + b) % 40, place, bytes[b]);
+}
+
 /* No chunk that has not all its room is begun. */
 static void
 test_room (void)
@@ -281,16 +320,31 @@ test_free_at_once (void)
   reading_clear (&r);
 }
 
+/* Those that copy, in each form that the processor has */
+static void
+test_copying (gconstpointer level)
+{
+  if (seq_simd_limit (GPOINTER_TO_UINT (level)) != GPOINTER_TO_UINT (level)) {
+    g_test_skip ("not on this processor");
+    return;
+  }
+  test_even_lines ();
+  test_unbroken_line ();
+  test_odd_lines ();
+  test_odd_bytes ();
+  test_room ();
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/residue-reader/guess", test_guess);
-  g_test_add_func ("/residue-reader/even-lines", test_even_lines);
-  g_test_add_func ("/residue-reader/unbroken-line", test_unbroken_line);
-  g_test_add_func ("/residue-reader/odd-lines", test_odd_lines);
-  g_test_add_func ("/residue-reader/room", test_room);
   g_test_add_func ("/residue-reader/file-changes", test_file_changes);
   g_test_add_func ("/residue-reader/free-at-once", test_free_at_once);
+  g_test_add_data_func ("/residue-reader/copying/plain", GUINT_TO_POINTER (SEQ_SIMD_NONE),
+      test_copying);
+  g_test_add_data_func ("/residue-reader/copying/avx512", GUINT_TO_POINTER (SEQ_SIMD_AVX512),
+      test_copying);
   return g_test_run ();
 }
