@@ -6,6 +6,7 @@
 
 #define HUGE_PAGE ((gsize) 2 << 20)
 #define FIRST_RECORDS 4096
+#define TABLE_ALIGNMENT ((gsize) 64)
 
 G_STATIC_ASSERT (sizeof (GstSeqRecord) == 32);
 
@@ -67,7 +68,7 @@ static void
 block_free (SeqBlock * block)
 {
   munmap (block->data, block->mapped);
-  g_free (block->records);
+  g_free (block->table);
   g_free (block);
 }
 
@@ -115,6 +116,7 @@ seq_block_pool_acquire (SeqBlockPool * pool)
   block->refs = 1;
   block->size = 0;
   block->n_records = 0;
+  block->records = block->table;
   block->pool = seq_block_pool_ref (pool);
   return block;
 }
@@ -195,11 +197,24 @@ seq_block_reserve_record (SeqBlock * block)
   GstSeqRecord *records;
 
   if (block->n_records == block->records_capacity) {
-    records = g_try_renew (GstSeqRecord, block->records, room);
+    records = g_try_renew (GstSeqRecord, block->table, room);
     if (records == NULL)
       return NULL;
-    block->records = records;
+    block->records = block->table = records;
     block->records_capacity = room;
   }
   return &block->records[block->n_records];
+}
+
+void
+seq_block_finish (SeqBlock * block)
+{
+  gsize at = (block->size + TABLE_ALIGNMENT - 1) & ~(TABLE_ALIGNMENT - 1);
+  gsize size = block->n_records * sizeof (GstSeqRecord);
+
+  if (size == 0 || at > block->mapped || size > block->mapped - at)
+    return;
+  block->records = memcpy (block->data + at, block->table, size);
+  g_clear_pointer (&block->table, g_free);
+  block->records_capacity = 0;
 }

@@ -32,6 +32,7 @@ struct _SeqBlock
   /*< private >*/
   gint refs;
   gsize mapped;
+  GstSeqRecord *table;          /* `records`, or NULL where they lie behind the bytes */
   SeqBlockPool *pool;
 };
 
@@ -57,5 +58,9 @@ void seq_block_trim (SeqBlock * block);
 /* Room for one more entry in the table. The entry is not set and not counted yet. NULL when the
  * system has no memory; the block is unchanged then. */
 GstSeqRecord *seq_block_reserve_record (SeqBlock * block);
+
+/* Before a block is shared, when nothing will be added to it: moves its table behind the bytes,
+ * where there is room for it, so that blocks that are held take little more than their file. */
+void seq_block_finish (SeqBlock * block);
 
 G_END_DECLS

@@ -649,6 +649,7 @@ seq_fastx_flush (SeqFastx * self)
   }
   if (!block || block->n_records == 0)
     return NULL;
+  seq_block_finish (block);
   self->block = NULL;
   return block;
 }

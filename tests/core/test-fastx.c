@@ -604,26 +604,6 @@ test_many_empty_records (void)
   seq_block_pool_unref (pool);
 }
 
-static void
-test_pool_recycles (void)
-{
-  SeqBlockPool *pool = seq_block_pool_new (1000, 1);
-  SeqBlock *a = seq_block_pool_acquire (pool), *b = seq_block_pool_acquire (pool);
-  guint8 *data = a->data;
-
-  g_assert_true (a->data != b->data);
-  seq_block_unref (a);
-  seq_block_unref (b);          /* one too many: freed */
-  a = seq_block_pool_acquire (pool);
-  g_assert_true (a->data == data);
-  g_assert_cmpuint (a->size, ==, 0);
-  g_assert_true (seq_block_grow (a, 10 << 20));
-  memset (a->data, 1, (10 << 20) + SEQ_BLOCK_SLACK);
-  seq_block_unref (seq_block_ref (a));
-  seq_block_pool_unref (pool);  /* the block keeps it alive */
-  seq_block_unref (a);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -640,6 +620,5 @@ main (int argc, char **argv)
   g_test_add_func ("/fastx/forced-format", test_forced_format);
   g_test_add_func ("/fastx/long-record", test_long_record);
   g_test_add_func ("/fastx/many-empty-records", test_many_empty_records);
-  g_test_add_func ("/block/pool", test_pool_recycles);
   return g_test_run ();
 }
