@@ -38,6 +38,18 @@ n_looks (void)
   return looks;
 }
 
+/* Whoever raises it still has the lock for a moment. To sleep until then would cost both sides. */
+static void
+lock_soon (GMutex * lock)
+{
+  for (guint i = n_looks (); --i > 0;) {
+    if (g_mutex_trylock (lock))
+      return;
+    relax ();
+  }
+  g_mutex_lock (lock);
+}
+
 void
 seq_wakeup_wait (SeqWakeup * self, GMutex * lock)
 {
@@ -48,7 +60,7 @@ seq_wakeup_wait (SeqWakeup * self, GMutex * lock)
     g_mutex_unlock (lock);
     while (--looks > 0 && g_atomic_int_get (&self->n_raised) == seen)
       relax ();
-    g_mutex_lock (lock);
+    lock_soon (lock);
   }
   if (g_atomic_int_get (&self->n_raised) != seen)
     return;

@@ -40,7 +40,7 @@ static GstMemory *
 pinned_share (GstMemory * memory, gssize offset, gssize size)
 {
   GstMemory *parent = memory->parent != NULL ? memory->parent : memory;
-  PinnedMemory *share = g_new0 (PinnedMemory, 1);
+  PinnedMemory *share = g_slice_new0 (PinnedMemory);
 
   if (size == -1)
     size = (gssize) memory->size - offset;
@@ -85,7 +85,7 @@ pinned_alloc (GstAllocator * allocator, gsize size, GstAllocationParams * params
     shift = -block->address & align;
     maxsize -= align;
   }
-  memory = g_new0 (PinnedMemory, 1);
+  memory = g_slice_new0 (PinnedMemory);
   memory->block = block;
   memory->data = GSIZE_TO_POINTER (block->address + shift);
   gst_memory_init (GST_MEMORY_CAST (memory), params->flags, allocator, NULL, maxsize, align,
@@ -104,7 +104,7 @@ pinned_free (GstAllocator * allocator, GstMemory * memory)
 
   if (self->block != NULL)
     block_cache_release (self->block);
-  g_free (self);
+  g_slice_free (PinnedMemory, self);
 }
 
 /* ---- allocator ---- */

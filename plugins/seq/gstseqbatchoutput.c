@@ -12,6 +12,7 @@
 
 /* bytes of memory kept for the next batches: some queues full of usual ones */
 #define MAX_FREE_MEMORY ((gsize) 64 << 20)
+#define MAX_FREE_TABLES ((gsize) 4 << 20)
 
 /* bytes that a block may have for each row that waits in it, whatever the row needs: where there
  * are more, a copy costs little beside what it took to read them */
@@ -242,12 +243,14 @@ gst_seq_batch_memory_init (GstSeqBatchMemory * memory)
 {
   g_mutex_init (&memory->lock);
   gst_allocation_params_init (&memory->params);
+  memory->tables = seq_arena_pool_new (MAX_FREE_TABLES);
 }
 
 void
 gst_seq_batch_memory_finalize (GstSeqBatchMemory * memory)
 {
   gst_seq_batch_memory_clear (memory);
+  g_clear_pointer (&memory->tables, seq_arena_pool_unref);
   g_mutex_clear (&memory->lock);
 }
 
@@ -487,6 +490,23 @@ aim (GstSeqBatchJob * job, const SeqTokenizer * tokenizer, guint32 max_body, gui
   }
 }
 
+static GstSeqBatchJob *
+job_alloc (SeqArenaPool * tables, const SeqPlannedBatch * batch)
+{
+  gsize rows_size = batch->n_rows * sizeof (SeqBatchRow);
+  SeqArena *arena = seq_arena_acquire (tables, sizeof (GstSeqBatchJob) + rows_size);
+  GstSeqBatchJob *job;
+
+  if (!arena)
+    return NULL;
+  job = (GstSeqBatchJob *) arena->data;
+  *job = (GstSeqBatchJob) { .arena = arena, .tables = tables, .n_rows = batch->n_rows,
+    .tokens = batch->tokens, .longest = batch->longest, .rows = (SeqBatchRow *) (job + 1)
+  };
+  memcpy (job->rows, batch->rows, rows_size);
+  return job;
+}
+
 GstSeqBatchJob *
 gst_seq_batch_job_new (const GstSeqBatchShape * shape, const SeqTokenizer * tokenizer,
     guint32 max_body, const SeqPlannedBatch * batch, GstSeqBatchMemory * memory, gboolean wait,
@@ -505,22 +525,21 @@ gst_seq_batch_job_new (const GstSeqBatchShape * shape, const SeqTokenizer * toke
         " tokens is more than a tensor can have; set max-tokens or max-length", length);
     return NULL;
   }
-  job = g_new0 (GstSeqBatchJob, 1);
-  job->shape = *shape;
-  job->n_rows = batch->n_rows;
-  job->tokens = batch->tokens;
-  job->longest = batch->longest;
-  job->n_tensors = describe_tensors (shape, rows, length, job->tensors);
-  if (lay_out (job->tensors, job->n_tensors, job->offsets, job->sizes, &size))
-    *ret = memory_acquire (memory, size, wait, job);
+  job = job_alloc (memory->tables, batch);
+  if (job) {
+    job->shape = *shape;
+    job->n_tensors = describe_tensors (shape, rows, length, job->tensors);
+    if (lay_out (job->tensors, job->n_tensors, job->offsets, job->sizes, &size))
+      *ret = memory_acquire (memory, size, wait, job);
+  }
   if (*ret != GST_FLOW_OK) {
     if (*ret == GST_FLOW_ERROR)
       g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
           "no memory for a batch of %u x %" G_GUINT64_FORMAT " tokens", rows, length);
-    g_free (job);
+    if (job)
+      seq_arena_release (job->arena);
     return NULL;
   }
-  job->rows = g_memdup2 (batch->rows, batch->n_rows * sizeof (SeqBatchRow));
   aim (job, tokenizer, max_body, rows, length);
   return job;
 }
@@ -540,12 +559,14 @@ make_table (GstSeqBatchJob * job)
 {
   gsize size = job->n_rows * sizeof (GstSeqBatchRecord), at = 0;
   GstSeqBatchRecord *records;
+  SeqArena *arena;
   gchar *out;
 
   for (guint i = 0; i < job->n_rows; i++)
     job->names += shares_name (job, i) ? 0 : row_record (&job->rows[i])->name_len;
-  if (job->names > G_MAXUINT32 || !(records = g_try_malloc (size + job->names)))
+  if (job->names > G_MAXUINT32 || !(arena = seq_arena_acquire (job->tables, size + job->names)))
     return NULL;
+  records = (GstSeqBatchRecord *) arena->data;
   out = (gchar *) (records + job->n_rows);
   for (guint i = 0; i < job->n_rows; i++) {
     const SeqBatchRow *row = &job->rows[i];
@@ -562,7 +583,8 @@ make_table (GstSeqBatchJob * job)
       at += r->name_len;
     }
   }
-  return g_bytes_new_take (records, size + job->names);
+  return g_bytes_new_with_free_func (records, size + job->names,
+      (GDestroyNotify) seq_arena_release, arena);
 }
 
 void
@@ -648,6 +670,5 @@ gst_seq_batch_job_free (GstSeqBatchJob * job)
   }
   gst_clear_buffer (&job->pool_buffer);
   g_clear_pointer (&job->table, g_bytes_unref);
-  g_free (job->rows);
-  g_free (job);
+  seq_arena_release (job->arena);
 }

@@ -75,6 +75,8 @@ typedef struct
   GstBufferPool *pool;          /* lock, to change it */
   gsize pool_size;
   SeqArenaPool *arenas;         /* where downstream proposes nothing */
+  SeqArenaPool *tables;         /* of jobs and metas: with malloc, who frees what another thread has
+                                 * allocated waits for that thread */
   GstAllocator *allocator;
   GstAllocationParams params;
 } GstSeqBatchMemory;
@@ -96,6 +98,8 @@ void gst_seq_batch_memory_clear (GstSeqBatchMemory * memory);
 typedef struct
 {
   SeqJob job;
+  SeqArena *arena;              /* what the job and its rows lie in */
+  SeqArenaPool *tables;
   GstSeqBatchShape shape;
   SeqBatchRow *rows;
   guint n_rows;
