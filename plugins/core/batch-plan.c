@@ -93,10 +93,13 @@ seq_batch_plan_get_n_pending (SeqBatchPlan * self)
 guint32
 seq_batch_row_length (const SeqBatchLimits * limits, guint32 longest)
 {
-  guint64 length = MAX (MAX (longest, limits->pad_to), 1);
-  guint multiple = MAX (limits->pad_to_multiple, 1);
+  guint32 length = MAX (MAX (longest, limits->pad_to), 1), rest = 0, added;
 
-  return MIN ((length + multiple - 1) / multiple * multiple, G_MAXUINT32);
+  /* no division where it can be spared: this runs for every row */
+  if (limits->pad_to_multiple > 1)
+    rest = length % limits->pad_to_multiple;
+  added = rest > 0 ? limits->pad_to_multiple - rest : 0;
+  return length > G_MAXUINT32 - added ? G_MAXUINT32 : length + added;
 }
 
 /* Sizes saturate, so that no batch can be made to look cheap. */
@@ -112,10 +115,10 @@ batch_slots (const SeqBatchLimits * limits, guint64 n, guint32 longest, guint64 
 }
 
 static guint64
-batch_cost (const SeqBatchLimits * limits, guint64 n, guint32 longest, guint64 tokens,
+batch_cost (const SeqBatchLimits * limits, guint64 slots, guint32 longest, guint64 tokens,
     guint64 squares)
 {
-  guint64 slots = batch_slots (limits, n, longest, tokens), cost;
+  guint64 cost;
 
   switch (limits->cost) {
     case SEQ_BATCH_COST_TOKENS:
@@ -134,15 +137,18 @@ batch_cost (const SeqBatchLimits * limits, guint64 n, guint32 longest, guint64 t
 static gboolean
 fits (const SeqBatchLimits * limits, guint64 n, guint32 longest, guint64 tokens, guint64 squares)
 {
+  guint64 slots;
+
   if (limits->max_rows > 0 && n > limits->max_rows)
     return FALSE;
   /* rows of no tokens cost something, too, or there would be no end of them */
   tokens = MAX (tokens, n);
   squares = MAX (squares, n);
-  if (limits->max_slots > 0 && batch_slots (limits, n, longest, tokens) > limits->max_slots)
+  slots = batch_slots (limits, n, longest, tokens);
+  if (limits->max_slots > 0 && slots > limits->max_slots)
     return FALSE;
   return limits->max_cost == 0 ||
-      batch_cost (limits, n, longest, tokens, squares) <= limits->max_cost;
+      batch_cost (limits, slots, longest, tokens, squares) <= limits->max_cost;
 }
 
 static guint64

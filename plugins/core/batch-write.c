@@ -34,11 +34,17 @@ write_row (Writer * w, const SeqBatchRow * row, guint index, guint64 at)
   return 0;
 }
 
+/* Padding from token `at` on. Of rows that were sorted most have none. */
 static void
 pad (Writer * w, guint64 at, guint64 n)
 {
-  seq_tokenizer_pad (w->target->tokenizer, w->target->dtype,
-      (guint8 *) w->target->input_ids + at * w->size, n);
+  const SeqBatchTarget *t = w->target;
+
+  if (n == 0)
+    return;
+  seq_tokenizer_pad (t->tokenizer, t->dtype, (guint8 *) t->input_ids + at * w->size, n);
+  if (t->attention_mask)
+    memset (t->attention_mask + at, 0, n);
 }
 
 static void
@@ -46,19 +52,15 @@ write_padded (Writer * w, const SeqBatchRow * rows, guint n)
 {
   const SeqBatchTarget *t = w->target;
 
+  if (t->attention_mask)
+    memset (t->attention_mask, 1, (gsize) t->n_rows * t->row_length);
   for (guint i = 0; i < t->n_rows; i++) {
     guint64 at = (guint64) i * t->row_length;
-    guint64 first = t->pads_left && i < n ? at + t->row_length - rows[i].tokens : at;
-    gsize tokens = i < n ? write_row (w, &rows[i], i, first) : 0;
+    guint64 before = t->pads_left && i < n ? t->row_length - rows[i].tokens : 0;
+    guint64 end = before + (i < n ? write_row (w, &rows[i], i, at + before) : 0);
 
-    pad (w, t->pads_left ? at : at + tokens, t->row_length - tokens);
-    if (t->attention_mask) {
-      guint8 *mask = t->attention_mask + at;
-
-      memset (mask, 0, first - at);
-      memset (mask + (first - at), 1, tokens);
-      memset (mask + (first - at) + tokens, 0, t->row_length - (first - at) - tokens);
-    }
+    pad (w, at, before);
+    pad (w, at + end, t->row_length - end);
   }
 }
 

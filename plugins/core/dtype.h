@@ -29,6 +29,26 @@ seq_dtype_fits (SeqDtype dtype, guint32 max_id)
       : dtype == SEQ_DTYPE_INT16 ? G_MAXINT16 : G_MAXINT32);
 }
 
+/* Writes one value at `out`, which is aligned to its size. */
+static inline void
+seq_dtype_put (SeqDtype dtype, void *out, gint64 value)
+{
+  switch (dtype) {
+    case SEQ_DTYPE_UINT8:
+      *(guint8 *) out = (guint8) value;
+      break;
+    case SEQ_DTYPE_INT16:
+      *(gint16 *) out = (gint16) value;
+      break;
+    case SEQ_DTYPE_INT32:
+      *(gint32 *) out = (gint32) value;
+      break;
+    case SEQ_DTYPE_INT64:
+      *(gint64 *) out = value;
+      break;
+  }
+}
+
 /* The functions below write `n` values from `out` on, which is aligned to the size of a value; what
  * they write has to fit the type. Safe from any thread. */
 

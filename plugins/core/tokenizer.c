@@ -192,6 +192,7 @@ static gboolean
 encode_direct (SeqSink *sink, gsize n)
 {
   const SeqTokenizer *tokenizer = sink->tokenizer;
+  const guint8 *residues;
   gsize count, start, len;
 
   /* Up to one past the window: an unknown residue there may be left out and count here. */
@@ -201,9 +202,14 @@ encode_direct (SeqSink *sink, gsize n)
   count = fixed_count (tokenizer, n);
   start = MIN (sink->first, count);
   len = MIN (sink->end, count) - start;
-  sink->unknown = (tokenizer->units == SEQ_UNITS_OVERLAPPING ? seq_kmers_encode_overlapping
-      : tokenizer->narrow ? encode_narrow : encode_wide) (tokenizer, sink->residues + start, len,
-      sink->dtype, sink->out);
+  residues = sink->residues + start;
+  if (tokenizer->narrow)
+    sink->unknown = encode_narrow (tokenizer, residues, len, sink->dtype, sink->out);
+  else if (tokenizer->units == SEQ_UNITS_LETTERS)
+    sink->unknown = encode_wide (tokenizer, residues, len, sink->dtype, sink->out);
+  else
+    sink->unknown = seq_kmers_encode_overlapping (tokenizer, residues, len, sink->dtype,
+        sink->out);
   sink->out += len * seq_tokenizer_get_token_size (tokenizer, sink->dtype);
   if (sink->unknown > 0) {
     while (!seq_tokenizer_is_unknown_residue (tokenizer, sink->residues[start]))
@@ -213,12 +219,12 @@ encode_direct (SeqSink *sink, gsize n)
   return TRUE;
 }
 
-static guint8 *
+static inline guint8 *
 put_special (guint8 *out, SeqDtype dtype, guint32 id)
 {
   if (id == SEQ_TOKENIZER_NO_ID)
     return out;
-  seq_dtype_fill (dtype, out, 1, id);
+  seq_dtype_put (dtype, out, id);
   return out + seq_dtype_size (dtype);
 }
 
@@ -226,25 +232,32 @@ gsize
 seq_tokenizer_encode (const SeqTokenizer *tokenizer, const guint8 *residues, gsize n, gsize first,
     gsize max_body, SeqDtype dtype, void *out, guint64 *unknown, gssize *unknown_position)
 {
-  guint8 *end;
+  gsize size;
   SeqSink sink;
+  gboolean done;
 
   sink_init (&sink, tokenizer, residues, n, first, max_body);
   sink.dtype = dtype;
   sink.out = put_special (out, dtype, tokenizer->prefix);
-  if (!(tokenizer->units == SEQ_UNITS_SPLIT ? seq_kmers_encode_split : encode_direct) (&sink, n)) {
+  if (tokenizer->units == SEQ_UNITS_SPLIT)
+    done = seq_kmers_encode_split (&sink, n);
+  else
+    done = encode_direct (&sink, n);
+  if (!done) {
     seq_tokenizer_walk (&sink, n);
     if (sink.failed)
       return SEQ_TOKENIZER_NO_MEMORY;
     seq_sink_flush (&sink);
   }
-  end = put_special (sink.out, dtype, tokenizer->suffix);
+  size = (gsize) (put_special (sink.out, dtype, tokenizer->suffix) - (guint8 *) out);
 
   if (unknown != NULL)
     *unknown += sink.unknown;
   if (unknown_position != NULL)
     *unknown_position = sink.unknown_position;
-  return (gsize) (end - (guint8 *) out) / seq_tokenizer_get_token_size (tokenizer, dtype);
+  /* no division where it can be spared: this runs for every row */
+  return tokenizer->n_channels > 0 ? size / (tokenizer->n_channels * sizeof (gfloat))
+      : size >> dtype;
 }
 
 void

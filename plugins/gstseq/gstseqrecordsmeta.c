@@ -203,10 +203,14 @@ gst_seq_block_dup_quality (GstBuffer * block, guint index)
   return block_dup_range (block, record->qual, record->seq_len);
 }
 
-static gboolean
-range_inside (guint32 offset, guint32 length, gsize size)
+/* Where the last byte of a record ends */
+static guint64
+record_end (const GstSeqRecord * r)
 {
-  return offset <= size && length <= size - offset;
+  guint64 name_end = (guint64) r->name + r->name_len, seq_end = (guint64) r->seq + r->seq_len;
+  guint64 qual_end = r->qual == GST_SEQ_NO_QUALITY ? 0 : (guint64) r->qual + r->seq_len;
+
+  return MAX (MAX (name_end, seq_end), qual_end);
 }
 
 /**
@@ -234,8 +238,7 @@ gst_seq_block_validate (GstBuffer * block, GError ** error)
   for (guint i = 0; i < meta->n_records; i++) {
     const GstSeqRecord *r = &meta->records[i];
 
-    if (!range_inside (r->name, r->name_len, size) || !range_inside (r->seq, r->seq_len, size) ||
-        (r->qual != GST_SEQ_NO_QUALITY && !range_inside (r->qual, r->seq_len, size))) {
+    if (record_end (r) > size) {
       g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
           "record %" G_GUINT64_FORMAT " (entry %u) lies outside its block of %" G_GSIZE_FORMAT
           " bytes", r->id, i, size);
