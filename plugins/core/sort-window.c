@@ -324,7 +324,7 @@ prefetch_source (const Source * source)
 }
 
 static inline guint32
-append_bytes (guint8 * out, gsize * fill, const guint8 * bytes, guint32 offset, guint32 length)
+append_bytes (guint8 * out, gsize * fill, const guint8 * bytes, guint32 offset, gsize length)
 {
   guint32 at = *fill;
 
@@ -333,6 +333,26 @@ append_bytes (guint8 * out, gsize * fill, const guint8 * bytes, guint32 offset, 
     memcpy (out + at, bytes + offset, length);
   *fill += length;
   return at;
+}
+
+/* Appends name, residues and qualities, which most blocks have one behind the other. */
+static inline void
+append_record (guint8 * out, gsize * fill, const guint8 * bytes, GstSeqRecord * record)
+{
+  const gboolean has_quality = record->qual != GST_SEQ_NO_QUALITY;
+  const guint32 name = record->name, name_len = record->name_len, length = record->seq_len;
+
+  if (record->seq == (guint64) name + name_len
+      && (!has_quality || record->qual == (guint64) record->seq + length)) {
+    record->name = append_bytes (out, fill, bytes, name, seq_record_size (record));
+    record->seq = record->name + name_len;
+    record->qual = has_quality ? record->seq + length : GST_SEQ_NO_QUALITY;
+  } else {
+    record->name = append_bytes (out, fill, bytes, name, name_len);
+    record->seq = append_bytes (out, fill, bytes, record->seq, length);
+    if (has_quality)
+      record->qual = append_bytes (out, fill, bytes, record->qual, length);
+  }
 }
 
 /* Where the records of `order` are; their entries are on the way into the cache then. */
@@ -369,10 +389,7 @@ copy_func (SeqJob * job, gpointer data)
           sources + next % (2 * CHUNK));
     if (i + RECORDS_AHEAD < copy->n)
       prefetch_source (&sources[(i + RECORDS_AHEAD) % (2 * CHUNK)]);
-    record.name = append_bytes (copy->out, &fill, source->bytes, record.name, record.name_len);
-    record.seq = append_bytes (copy->out, &fill, source->bytes, record.seq, record.seq_len);
-    if (record.qual != GST_SEQ_NO_QUALITY)
-      record.qual = append_bytes (copy->out, &fill, source->bytes, record.qual, record.seq_len);
+    append_record (copy->out, &fill, source->bytes, &record);
     copy->table[i] = record;
   }
 }

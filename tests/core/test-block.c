@@ -43,7 +43,7 @@ table_is_in_arena (const SeqBlock * block)
   return table >= block->data && table < block->data + ARENA;
 }
 
-/* A block of `size` bytes and `n` records, finished: its table lies behind the bytes where `fits`. */
+/* A finished block of `size` bytes and `n` records: its table lies behind the bytes if it `fits`. */
 static void
 check_finish (SeqBlockPool * pool, gsize size, guint n, gboolean fits)
 {

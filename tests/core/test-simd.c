@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Every form of the functions that have one for some processors: each gives what a plain loop gives,
- * at all lengths up to MAX_LENGTH, reads nothing behind its input and writes nothing behind its
- * output, both of which end where the memory ends. */
+/* Every form of the functions that have one for some processors: each gives what a plain loop
+ * gives, at all lengths up to MAX_LENGTH, reads nothing behind its input and writes nothing behind
+ * its output, both of which end where the memory ends. */
 
 #include <string.h>
 #include <sys/mman.h>
@@ -44,7 +44,7 @@ edge_free (Edge * edge)
   munmap (edge->map, edge->mapped);
 }
 
-/* Lets the form be used that the test is of. Returns: FALSE where the processor does not have it. */
+/* Lets the form be used that the test is of. FALSE where the processor does not have it. */
 static gboolean
 use_level (gconstpointer level)
 {

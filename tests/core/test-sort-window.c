@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The order that a window finds, by whichever way, against qsort. No record has bytes here: nothing
- * is copied. */
+/* The order that a window finds, by whichever way, against qsort, for records without bytes; and
+ * what is copied of records whose parts lie in any order. */
 
 #define N 5000
 #define PER_PART 333
@@ -167,11 +167,87 @@ test_same_ids (void)
   seq_sort_window_free (window);
 }
 
+#define BYTES 4096
+
+/* A record whose name, residues and qualities lie somewhere, often one behind the other */
+static GstSeqRecord
+scattered_record (GRand * rand, guint64 id)
+{
+  GstSeqRecord r = { .id = id,.name_len = g_rand_int_range (rand, 0, 40),
+    .seq_len = g_rand_int_range (rand, 0, 300),.qual = GST_SEQ_NO_QUALITY
+  };
+
+  r.name = g_rand_int_range (rand, 0, BYTES - 700);
+  r.seq = g_rand_boolean (rand) ? r.name + r.name_len : (guint) g_rand_int_range (rand, 0,
+      BYTES - 300);
+  if (g_rand_boolean (rand))
+    r.qual = g_rand_boolean (rand) && r.seq + 2 * r.seq_len <= BYTES ? r.seq + r.seq_len
+        : (guint) g_rand_int_range (rand, 0, BYTES - 300);
+  return r;
+}
+
+static void
+check_copy (const GstSeqRecord * copied, const guint8 * out, const GstSeqRecord * records,
+    const guint8 * bytes, gsize * fill)
+{
+  const GstSeqRecord *r = &records[copied->id];
+
+  g_assert_cmpuint (copied->name, ==, *fill);
+  g_assert_cmpmem (out + copied->name, copied->name_len, bytes + r->name, r->name_len);
+  g_assert_cmpmem (out + copied->seq, copied->seq_len, bytes + r->seq, r->seq_len);
+  g_assert_cmpuint (copied->seq, ==, *fill + r->name_len);
+  g_assert_cmpint (copied->qual == GST_SEQ_NO_QUALITY, ==, r->qual == GST_SEQ_NO_QUALITY);
+  if (r->qual != GST_SEQ_NO_QUALITY) {
+    g_assert_cmpuint (copied->qual, ==, copied->seq + r->seq_len);
+    g_assert_cmpmem (out + copied->qual, r->seq_len, bytes + r->qual, r->seq_len);
+  }
+  *fill += seq_record_size (r);
+}
+
+static void
+test_copies (void)
+{
+  g_autoptr (GRand) rand = g_rand_new_with_seed (5);
+  SeqSortWindow *window = seq_sort_window_new ();
+  GstSeqRecord records[3 * PER_PART], table[3 * PER_PART];
+  guint8 *out = g_malloc (1 << 20), bytes[BYTES];
+  gsize count, size, done = 0;
+
+  for (guint i = 0; i < BYTES; i++)
+    bytes[i] = g_rand_int (rand);
+  for (guint i = 0; i < G_N_ELEMENTS (records); i++)
+    records[i] = scattered_record (rand, i);
+  for (guint i = 0; i < G_N_ELEMENTS (records); i += PER_PART) {
+    SeqSortPart part = { .records = records + i, .n_records = PER_PART, .bytes = bytes,
+      .owner = g_malloc (1), .release = release
+    };
+
+    n_parts++;
+    seq_sort_window_add (window, &part);
+  }
+  g_assert_true (seq_sort_window_sort (window, SEQ_SORT_ASCENDING, 0, 0));
+  /* few, and so many that several threads copy them */
+  for (gsize max = 1; (count = seq_sort_window_plan (window, 1 << 20, max, &size)) > 0; max *= 30) {
+    gsize fill = 0;
+
+    seq_sort_window_copy (window, out, table);
+    for (gsize i = 0; i < count; i++)
+      check_copy (&table[i], out, records, bytes, &fill);
+    g_assert_cmpuint (fill, ==, size);
+    done += count;
+  }
+  g_assert_cmpuint (done, ==, G_N_ELEMENTS (records));
+  g_assert_cmpint (n_parts, ==, 0);
+  seq_sort_window_free (window);
+  g_free (out);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/sort-window/orders", test_orders);
   g_test_add_func ("/sort-window/same-ids", test_same_ids);
+  g_test_add_func ("/sort-window/copies", test_copies);
   return g_test_run ();
 }
