@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include "simd.h"
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -106,6 +107,49 @@ seq_copy_until_break (const guint8 ** src, const guint8 * end, guint8 * out)
   *src = in + n;
   return n;
 }
+
+/* bytes that the loops copy at a time */
+#define SEQ_COPY_STEP ((gsize) 64)
+
+#ifdef __SSE2__
+
+/* Copies SEQ_COPY_STEP bytes; the result has a bit for each that is a space. */
+typedef guint64 (*SeqCopyStep) (const guint8 * in, guint8 * out);
+
+static inline guint64
+seq_copy_step (const guint8 * in, guint8 * out)
+{
+  return seq_copy_64 (in, out, seq_space_mask);
+}
+
+/* Copies lines of `width` residues, 1 or more, and `ending` bytes that end it, 2 with a carriage
+ * return, for as long as they are no other than that, a letter begins the line behind, and src is
+ * not past `last`. Where the next line begins does not hang on what is found in this one, so that
+ * the processor works on several at a time. Input is read, and output written, up to a step past
+ * the residues of a line. Returns how many lines there were. */
+static SEQ_ALWAYS_INLINE gsize
+seq_copy_lines (SeqCopyStep copy, const guint8 * src, const guint8 * last, guint8 * out,
+    gsize width, guint ending)
+{
+  const gsize stride = width + ending;
+  const guint8 first_ending = ending == 2 ? '\r' : '\n';
+  gsize n_lines = 0;
+
+  for (; src <= last; src += stride, out += width, n_lines++) {
+    guint64 spaces = 0;
+    gsize n = 0;
+
+    while (n < width && (spaces = copy (src + n, out + n)) == 0)
+      n += SEQ_COPY_STEP;
+    if (G_UNLIKELY ((spaces != 0 && n + __builtin_ctzll (spaces) < width)
+            || src[width] != first_ending || src[stride - 1] != '\n'
+            || !g_ascii_isalpha (src[stride])))
+      break;
+  }
+  return n_lines;
+}
+
+#endif
 
 /* The first break in in … end, or end. */
 static inline const guint8 *

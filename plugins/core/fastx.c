@@ -435,6 +435,17 @@ take_quality (SeqFastx * self, GError ** error)
   return TRUE;
 }
 
+/* Lines as long as the one before: most are. Not those at the end of a piece. Returns how many. */
+static inline gsize
+copy_even_lines (const guint8 * src, const guint8 * end, guint8 * out, gsize width)
+{
+#ifdef __SSE2__
+  if (width > 0 && (gsize) (end - src) > width + SEQ_COPY_STEP)
+    return seq_copy_lines (seq_copy_step, src, end - width - SEQ_COPY_STEP - 1, out, width, 1);
+#endif
+  return 0;
+}
+
 /* Copies what is left of a sequence line, and with it the lines behind that a newline ends and a
  * letter begins: most lines go no other way than this. */
 static void
@@ -444,11 +455,16 @@ take_residues (SeqFastx * self)
   guint8 *start = self->block->data + self->record.seq, *out = self->block->data + self->block->size;
 
   for (;;) {
-    out += seq_copy_until_space (&src, end, out);
+    gsize width = seq_copy_until_space (&src, end, out), n_lines;
+
+    out += width;
     if (end - src < 2 || *src != '\n' || !g_ascii_isalpha (src[1]))
       break;
     src++;
-    self->line++;
+    n_lines = copy_even_lines (src, end, out, width);
+    src += n_lines * (width + 1);
+    out += n_lines * width;
+    self->line += 1 + n_lines;
     self->record.seq_len = out - start;
     self->state = STATE_LINE;   /* it was none yet if a blank line came first */
   }

@@ -12,9 +12,6 @@
 /* bytes of one read: small enough to stay in the cache until they are copied */
 #define PIECE ((gsize) 64 << 10)
 
-/* bytes that lines are copied in */
-#define STEP ((gsize) 64)
-
 /* chunks on their way for each thread: one that it works on and one that waits for it */
 #define CHUNKS_PER_THREAD 2
 
@@ -82,48 +79,10 @@ seq_residue_lines_guess (const guint8 * bytes, gsize n, gsize unbroken, guint64 
 
 /* ---- a chunk; any thread ---- */
 
-#ifdef __SSE2__
-
-/* Copies STEP bytes; the result has a bit for each that is a space. */
-typedef guint64 (*CopyStep) (const guint8 * in, guint8 * out);
-
-/* Copies whole lines, but not the last ones of a piece or a chunk, because it goes in steps of 64
- * bytes and past the end of each line. Returns where the first line begins that is left; it may be
- * one that is not as expected. */
-static SEQ_ALWAYS_INLINE const guint8 *
-copy_lines_with (CopyStep copy, Chunk * chunk, const SeqResidueLines * lines,
-    const guint8 * src, const guint8 * end)
-{
-  const gsize width = lines->width, stride = width + lines->ending;
-  const guint8 ending = lines->ending == 2 ? '\r' : '\n';
-  const gsize in_src = (gsize) (end - src) / stride;
-  const gsize in_out = (gsize) (chunk->out_end - chunk->out) / width;
-  const gsize spare = 1 + STEP / MIN (width, STEP), n_lines = MIN (in_src, in_out);
-  guint8 *out = chunk->out;
-
-  for (gsize i = spare; i <= n_lines; i++, src += stride, out += width) {
-    guint64 spaces = 0;
-    gsize n = 0;
-
-    while (n < width && (spaces = copy (src + n, out + n)) == 0)
-      n += STEP;
-    if (G_UNLIKELY ((spaces != 0 && n + __builtin_ctzll (spaces) < width)
-            || src[width] != ending || src[stride - 1] != '\n' || !g_ascii_isalpha (*src)))
-      break;
-  }
-  chunk->out = out;
-  return src;
-}
-
-static inline guint64
-copy_64 (const guint8 * in, guint8 * out)
-{
-  return seq_copy_64 (in, out, seq_space_mask);
-}
-
 #if SEQ_HAVE_X86_TARGETS
+
 SEQ_AVX512 static inline guint64
-copy_64_avx512 (const guint8 * in, guint8 * out)
+copy_step_avx512 (const guint8 * in, guint8 * out)
 {
   __m512i v = _mm512_loadu_si512 (in);
 
@@ -132,33 +91,56 @@ copy_64_avx512 (const guint8 * in, guint8 * out)
       | _mm512_cmpeq_epi8_mask (v, _mm512_set1_epi8 (0x7f));
 }
 
-SEQ_AVX512 static const guint8 *
-copy_lines_avx512 (Chunk * chunk, const SeqResidueLines * lines, const guint8 * src,
-    const guint8 * end)
+SEQ_AVX512 static gsize
+copy_lines_avx512 (const guint8 * src, const guint8 * last, guint8 * out, gsize width,
+    guint ending)
 {
-  return copy_lines_with (copy_64_avx512, chunk, lines, src, end);
+  return seq_copy_lines (copy_step_avx512, src, last, out, width, ending);
 }
-#endif
 
-static const guint8 *
-copy_lines (Chunk * chunk, const SeqResidueLines * lines, const guint8 * src, const guint8 * end)
+static gsize
+copy_lines (const guint8 * src, const guint8 * last, guint8 * out, gsize width, guint ending)
 {
-#if SEQ_HAVE_X86_TARGETS
-  if (seq_simd_level () >= SEQ_SIMD_AVX512)
-    return copy_lines_avx512 (chunk, lines, src, end);
-#endif
-  return copy_lines_with (copy_64, chunk, lines, src, end);
+  return seq_simd_level () >= SEQ_SIMD_AVX512 ? copy_lines_avx512 (src, last, out, width, ending)
+      : seq_copy_lines (seq_copy_step, src, last, out, width, ending);
+}
+
+#elif defined (__SSE2__)
+
+static gsize
+copy_lines (const guint8 * src, const guint8 * last, guint8 * out, gsize width, guint ending)
+{
+  return seq_copy_lines (seq_copy_step, src, last, out, width, ending);
 }
 
 #else
 
-static const guint8 *
-copy_lines (Chunk * chunk, const SeqResidueLines * lines, const guint8 * src, const guint8 * end)
+static gsize
+copy_lines (const guint8 * src, const guint8 * last, guint8 * out, gsize width, guint ending)
 {
-  return src;
+  return 0;
 }
 
 #endif
+
+/* Copies lines that are whole in the piece, from the start of one on, but not the last ones of the
+ * piece or of the chunk. Returns where the first line begins that is left; it may be one that is
+ * not as expected. */
+static const guint8 *
+copy_whole_lines (Chunk * chunk, const SeqResidueLines * lines, const guint8 * src,
+    const guint8 * end)
+{
+  const gsize width = lines->width, stride = width + lines->ending;
+  /* behind a line there must be those that a step past it may touch */
+  const gsize spare = 1 + SEQ_COPY_STEP / MIN (width, SEQ_COPY_STEP);
+  gsize n = MIN ((gsize) (end - src) / stride, (gsize) (chunk->out_end - chunk->out) / width);
+
+  if (n <= spare || !g_ascii_isalpha (*src))
+    return src;
+  n = copy_lines (src, src + (n - spare - 1) * stride, chunk->out, width, lines->ending);
+  chunk->out += n * width;
+  return src + n * stride;
+}
 
 /* Copies what the bytes of a piece have for the chunk. FALSE where they are not as expected. */
 static gboolean
@@ -167,7 +149,7 @@ copy_residues (Chunk * chunk, const SeqResidueLines * lines, const guint8 * src,
 {
   while (src < end) {
     if (lines->ending > 0 && chunk->left == lines->width)
-      src = copy_lines (chunk, lines, src, end);
+      src = copy_whole_lines (chunk, lines, src, end);
     if (chunk->left > 0) {
       gsize room = MIN (end - src, chunk->out_end - chunk->out), n;
 

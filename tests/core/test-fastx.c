@@ -532,6 +532,42 @@ test_forced_format (void)
   seq_block_pool_unref (pool);
 }
 
+/* Lines of one length are copied many at a time, but for the one that has an odd byte: nothing else
+ * comes of it than where the input comes byte by byte. */
+static void
+check_odd_byte (gsize width, gsize line, gsize place, gchar byte)
+{
+  g_autoptr (GString) text = g_string_new (">r\n");
+
+  for (gsize i = 0; i < 130 / width + 6; i++) {
+    for (gsize k = 0; k < width; k++)
+      g_string_append_c (text, "ACGTNacgtn"[(i + k * k) % 10]);
+    g_string_append_c (text, '\n');
+  }
+  g_string_append (text, "AC\n>s\nGT\n");
+  text->str[3 + line * (width + 1) + place] = byte;
+  for (guint strictness = 0; strictness <= SEQ_STRICTNESS_LENIENT; strictness++) {
+    g_autofree gchar *whole = parse_in_steps (text, (SeqStrictness) strictness, text->len);
+    g_autofree gchar *bytewise = parse_in_steps (text, (SeqStrictness) strictness, 1);
+
+    g_assert_cmpstr (whole, ==, bytewise);
+  }
+}
+
+static void
+test_even_lines (void)
+{
+  static const gsize widths[] = { 1, 2, 20, 60, 63, 64, 65, 130 };
+  static const gchar bytes[] = {
+    0, '\n', '\r', '\t', ' ', '!', '*', '>', '@', '+', ';', 'G', '\x7f', '\x80'
+  };
+
+  for (guint w = 0; w < G_N_ELEMENTS (widths); w++)
+    for (gsize place = 0; place <= widths[w]; place++)
+      for (guint b = 0; b < G_N_ELEMENTS (bytes); b++)
+        check_odd_byte (widths[w], (place + b) % 4, place, bytes[b]);
+}
+
 /* a record that is longer than a block grows it; one that is longer than the limit is named */
 static void
 test_long_record (void)
@@ -618,6 +654,7 @@ main (int argc, char **argv)
   g_test_add_func ("/fastx/filters", test_filters);
   g_test_add_func ("/fastx/files", test_files);
   g_test_add_func ("/fastx/forced-format", test_forced_format);
+  g_test_add_func ("/fastx/even-lines", test_even_lines);
   g_test_add_func ("/fastx/long-record", test_long_record);
   g_test_add_func ("/fastx/many-empty-records", test_many_empty_records);
   return g_test_run ();
