@@ -232,6 +232,23 @@ gst_seq_batch_get_record (GstBuffer * batch, guint index, guint64 * id, guint32 
   return found;
 }
 
+/* The bytes of a name; NULL if there is no such record */
+static const gchar *
+find_name (GstSeqBatchMeta * meta, guint index, gsize * length)
+{
+  const GstSeqBatchRecord *record;
+  gsize size;
+
+  if (!meta || index >= meta->n_records)
+    return NULL;
+  record = &meta->records[index];
+  size = g_bytes_get_size (meta->table) - meta->n_records * sizeof (GstSeqBatchRecord);
+  if (record->name > size || record->name_len > size - record->name)
+    return NULL;
+  *length = record->name_len;
+  return meta->names + record->name;
+}
+
 /**
  * gst_seq_batch_dup_name:
  * @batch: a batch
@@ -243,17 +260,32 @@ gst_seq_batch_get_record (GstBuffer * batch, guint index, guint64 * id, guint32 
 gchar *
 gst_seq_batch_dup_name (GstBuffer * batch, guint index)
 {
-  GstSeqBatchMeta *meta = gst_buffer_get_seq_batch_meta (batch);
-  const GstSeqBatchRecord *record;
-  gsize size;
+  gsize length;
+  const gchar *name = find_name (gst_buffer_get_seq_batch_meta (batch), index, &length);
 
-  if (!meta || index >= meta->n_records)
-    return NULL;
-  record = &meta->records[index];
-  size = g_bytes_get_size (meta->table) - meta->n_records * sizeof (GstSeqBatchRecord);
-  if (record->name > size || record->name_len > size - record->name)
-    return NULL;
-  return g_strndup (meta->names + record->name, record->name_len);
+  return name ? g_strndup (name, length) : NULL;
+}
+
+/**
+ * gst_seq_batch_get_name_bytes:
+ * @batch: a batch
+ * @index: which record of the batch
+ *
+ * gst_seq_batch_dup_name() for names that may not be UTF-8, which some languages can't take for a
+ * string, and without a copy.
+ *
+ * Returns: (transfer full) (nullable): the record's whole header line, %NULL if there is no such
+ *     record
+ */
+GBytes *
+gst_seq_batch_get_name_bytes (GstBuffer * batch, guint index)
+{
+  GstSeqBatchMeta *meta = gst_buffer_get_seq_batch_meta (batch);
+  gsize length;
+  const gchar *name = find_name (meta, index, &length);
+
+  return name ? g_bytes_new_from_bytes (meta->table,
+      name - (const gchar *) g_bytes_get_data (meta->table, NULL), length) : NULL;
 }
 
 /**

@@ -203,6 +203,67 @@ gst_seq_block_dup_quality (GstBuffer * block, guint index)
   return block_dup_range (block, record->qual, record->seq_len);
 }
 
+static GBytes *
+block_range_bytes (GstBuffer * block, guint32 offset, guint32 length)
+{
+  gchar *copy = block_dup_range (block, offset, length);
+
+  return copy ? g_bytes_new_take (copy, length) : NULL;
+}
+
+/**
+ * gst_seq_block_get_name_bytes:
+ * @block: a block of records
+ * @index: which record of the block
+ *
+ * gst_seq_block_dup_name() for names that may not be UTF-8, which some languages can't take for a
+ * string.
+ *
+ * Returns: (transfer full) (nullable): the whole header line, %NULL if there is no such record
+ */
+GBytes *
+gst_seq_block_get_name_bytes (GstBuffer * block, guint index)
+{
+  const GstSeqRecord *record = block_get_record (block, index);
+
+  return record ? block_range_bytes (block, record->name, record->name_len) : NULL;
+}
+
+/**
+ * gst_seq_block_get_residues_bytes:
+ * @block: a block of records
+ * @index: which record of the block
+ *
+ * gst_seq_block_dup_residues() for residues of any bytes.
+ *
+ * Returns: (transfer full) (nullable): the residues, %NULL if there is no such record
+ */
+GBytes *
+gst_seq_block_get_residues_bytes (GstBuffer * block, guint index)
+{
+  const GstSeqRecord *record = block_get_record (block, index);
+
+  return record ? block_range_bytes (block, record->seq, record->seq_len) : NULL;
+}
+
+/**
+ * gst_seq_block_get_quality_bytes:
+ * @block: a block of records
+ * @index: which record of the block
+ *
+ * gst_seq_block_dup_quality() for qualities of any bytes.
+ *
+ * Returns: (transfer full) (nullable): the qualities, %NULL if the record has none
+ */
+GBytes *
+gst_seq_block_get_quality_bytes (GstBuffer * block, guint index)
+{
+  const GstSeqRecord *record = block_get_record (block, index);
+
+  return record && record->qual != GST_SEQ_NO_QUALITY
+      ? block_range_bytes (block, record->qual, record->seq_len) : NULL;
+}
+
 /* Where the last byte of a record ends */
 static guint64
 record_end (const GstSeqRecord * r)

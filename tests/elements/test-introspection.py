@@ -4,6 +4,7 @@
 provider. Skipped where PyGObject or GStreamer's own typelibs are missing."""
 
 import sys
+import tempfile
 
 try:
     import gi
@@ -34,6 +35,11 @@ def test_block():
     assert GstSeq.block_dup_quality(block, 0) is None
     assert GstSeq.block_dup_quality(block, 2) == "I!"
     assert GstSeq.block_dup_name(block, 3) is None
+    assert GstSeq.block_get_name_bytes(block, 0).get_data() == b"a b"
+    assert GstSeq.block_get_residues_bytes(block, 2).get_data() == b"AC"
+    assert GstSeq.block_get_quality_bytes(block, 0) is None
+    assert GstSeq.block_get_quality_bytes(block, 2).get_data() == b"I!"
+    assert GstSeq.block_get_name_bytes(block, 3) is None
     assert GstSeq.block_validate(block)
     try:
         GstSeq.block_validate(Gst.Buffer.new())
@@ -67,6 +73,28 @@ def test_batch():
     assert ids[:12] == [0, 20, 15, 11, 5, 19, 12, 5, 15, 16, 10, 2]
     assert ids[12:] == [0, 20, 15, 2] + [1] * 8
     pipeline.set_state(Gst.State.NULL)
+
+
+def test_no_utf8():
+    """Names and residues of any bytes, from a file"""
+    with tempfile.NamedTemporaryFile(suffix=".fq") as file:
+        file.write(b"@M\xfcller \xff\nAC\xe4\n+\nI\x80!\n")
+        file.flush()
+        pipeline = Gst.parse_launch(
+            f"seqsrc location={file.name} ! tee name=t ! queue ! appsink name=records sync=false "
+            "t. ! queue ! seqbatch unknown=token ! appsink name=batches sync=false")
+        pipeline.set_state(Gst.State.PLAYING)
+        block, batch = (pipeline.get_by_name(name).emit("pull-sample").get_buffer()
+                        for name in ("records", "batches"))
+        name = GstSeq.batch_get_name_bytes(batch, 0)
+        assert GstSeq.batch_get_name_bytes(batch, 1) is None
+        assert GstSeq.batch_get_name_bytes(block, 0) is None
+        del batch
+        assert name.get_data() == b"M\xfcller \xff"
+        assert GstSeq.block_get_name_bytes(block, 0).get_data() == b"M\xfcller \xff"
+        assert GstSeq.block_get_residues_bytes(block, 0).get_data() == b"AC\xe4"
+        assert GstSeq.block_get_quality_bytes(block, 0).get_data() == b"I\x80!"
+        pipeline.set_state(Gst.State.NULL)
 
 
 class Provider(GObject.Object, GstSeq.MemoryProvider):
@@ -105,7 +133,7 @@ def test_functions():
 
 def main():
     Gst.init(None)
-    tests = [test_block, test_batch, test_provider, test_functions]
+    tests = [test_block, test_batch, test_no_utf8, test_provider, test_functions]
     print(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):
         test()

@@ -191,6 +191,9 @@ GST_SEQ_API
 gchar *gst_seq_batch_dup_name (GstBuffer * batch, guint index);
 
 GST_SEQ_API
+GBytes *gst_seq_batch_get_name_bytes (GstBuffer * batch, guint index);
+
+GST_SEQ_API
 guint gst_seq_batch_get_n_tensors (GstBuffer * batch);
 
 GST_SEQ_API

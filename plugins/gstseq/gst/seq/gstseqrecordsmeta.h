@@ -71,6 +71,15 @@ gchar *gst_seq_block_dup_residues (GstBuffer * block, guint index);
 GST_SEQ_API
 gchar *gst_seq_block_dup_quality (GstBuffer * block, guint index);
 
+GST_SEQ_API
+GBytes *gst_seq_block_get_name_bytes (GstBuffer * block, guint index);
+
+GST_SEQ_API
+GBytes *gst_seq_block_get_residues_bytes (GstBuffer * block, guint index);
+
+GST_SEQ_API
+GBytes *gst_seq_block_get_quality_bytes (GstBuffer * block, guint index);
+
 /* Checks that every record of @block lies inside its memory 0. Elements call it once for a block
  * that comes from elsewhere, so that nothing behind it needs to check again. */
 GST_SEQ_API
