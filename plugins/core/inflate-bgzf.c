@@ -3,21 +3,18 @@
 
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
-#include <pthread.h>
 #include <string.h>
+
+#include "workers.h"
 
 /*
  * BGZF (SAM specification, 4.1): gzip members of at most 64 KiB whose extra field says how long
  * they are, so that they can be cut apart without being decoded.
  *
  * Whole blocks are copied into jobs. Jobs sit in a ring, in the order of the stream: the caller
- * fills at `tail`, workers claim at `run`, the caller delivers at `head`. Copying costs little (the
+ * fills at `tail` and delivers at `head`, workers do what is between. Copying costs little (the
  * compressed bytes are few) and buys that no job depends on the fed piece: the caller can go and
- * read more input while workers are busy. The ring bounds the memory. When the caller would have to
- * wait for the job at the head, and not all processors have a worker, it does a job itself; with no
- * threads that is all there is.
- *
- * pthread primitives, not GLib's: ThreadSanitizer knows them.
+ * read more input while workers are busy. The ring bounds the memory.
  */
 
 #define MAX_BLOCK 65536         /* compressed, with header and trailer, and also inflated */
@@ -36,6 +33,7 @@ typedef struct
 
 typedef struct
 {
+  SeqJob job;
   struct inflate_state *state;
   guint8 *in;
   gsize in_size;
@@ -44,7 +42,6 @@ typedef struct
   Block blocks[JOB_BLOCKS_THREADED];
   guint n_blocks;
   guint64 offset;               /* of in[0] in the compressed stream */
-  gboolean done;
   GError *error;                /* out holds what came before */
 } Job;
 
@@ -61,19 +58,9 @@ struct _SeqInflateBgzf
   guint n_jobs;
   Job *jobs;
 
-  pthread_t *threads;
-  guint n_threads;
-  gboolean caller_works;        /* rather than wait: there is a processor for it */
-  pthread_mutex_t lock;         /* guards run, tail, active, quit and done of each job */
-  pthread_cond_t work;
-  pthread_cond_t finished;
-  guint64 run;
-  guint64 tail;
-  guint active;
-  gboolean quit;
+  SeqWorkers *workers;
 
-  /* The caller's own. */
-  guint64 head;
+  guint64 head, tail;
   gboolean viewed;              /* the caller's caller looks at the output of the job at the head */
   Stage stage;
   guint8 *block;                /* a block that is split over pieces is put together here */
@@ -172,45 +159,14 @@ job_inflate_block (Job * job, const guint8 * data, gsize size, guint64 offset)
 }
 
 static void
-bgzf_run_job (Job * job)
+job_func (SeqJob * job, gpointer data)
 {
-  const Block *block = job->blocks;
-  const Block *end = block + job->n_blocks;
+  Job *self = (Job *) job;
+  const Block *block = self->blocks, *end = block + self->n_blocks;
 
-  while (block < end && job_inflate_block (job, job->in + block->start, block->size,
-          job->offset + block->start))
+  while (block < end && job_inflate_block (self, self->in + block->start, block->size,
+          self->offset + block->start))
     block++;
-}
-
-/* Called with the lock held, which is given up meanwhile. */
-static void
-bgzf_run_next (SeqInflateBgzf * self)
-{
-  Job *job = &self->jobs[self->run++ % self->n_jobs];
-
-  self->active++;
-  pthread_mutex_unlock (&self->lock);
-  bgzf_run_job (job);
-  pthread_mutex_lock (&self->lock);
-  self->active--;
-  job->done = TRUE;
-  pthread_cond_signal (&self->finished);
-}
-
-static void *
-bgzf_worker (void *data)
-{
-  SeqInflateBgzf *self = data;
-
-  pthread_mutex_lock (&self->lock);
-  while (!self->quit) {
-    if (self->run < self->tail)
-      bgzf_run_next (self);
-    else
-      pthread_cond_wait (&self->work, &self->lock);
-  }
-  pthread_mutex_unlock (&self->lock);
-  return NULL;
 }
 
 static gboolean
@@ -240,21 +196,11 @@ seq_inflate_bgzf_new (guint n_threads)
 
   self->job_blocks = n_threads > 0 ? JOB_BLOCKS_THREADED : JOB_BLOCKS_INLINE;
   self->n_jobs = n_threads > 0 ? 2 * n_threads + 2 : 1;
-  pthread_mutex_init (&self->lock, NULL);
-  pthread_cond_init (&self->work, NULL);
-  pthread_cond_init (&self->finished, NULL);
   if (!bgzf_make_buffers (self)) {
     seq_inflate_bgzf_free (self);
     return NULL;
   }
-
-  /* A thread that cannot be had (a limit of the container, say) is no failure: the caller works,
-   * too. */
-  self->threads = g_new0 (pthread_t, n_threads);
-  while (self->n_threads < n_threads
-      && pthread_create (&self->threads[self->n_threads], NULL, bgzf_worker, self) == 0)
-    self->n_threads++;
-  self->caller_works = self->n_threads < g_get_num_processors ();
+  self->workers = seq_workers_new (n_threads, job_func, NULL);
   return self;
 }
 
@@ -263,23 +209,23 @@ job_clear (Job * job)
 {
   job->in_size = job->out_size = 0;
   job->n_blocks = 0;
-  job->done = FALSE;
   g_clear_error (&job->error);
+}
+
+static void
+bgzf_wait_for_all (SeqInflateBgzf * self)
+{
+  for (; self->head < self->tail; self->head++)
+    seq_workers_wait (self->workers, &self->jobs[self->head % self->n_jobs].job);
 }
 
 void
 seq_inflate_bgzf_reset (SeqInflateBgzf * self)
 {
-  guint i;
-
-  pthread_mutex_lock (&self->lock);
-  self->run = self->tail;       /* what nobody has claimed, nobody will */
-  while (self->active > 0)
-    pthread_cond_wait (&self->finished, &self->lock);
-  self->head = self->run = self->tail = 0;
-  for (i = 0; i < self->n_jobs; i++)
+  bgzf_wait_for_all (self);
+  self->head = self->tail = 0;
+  for (guint i = 0; i < self->n_jobs; i++)
     job_clear (&self->jobs[i]);
-  pthread_mutex_unlock (&self->lock);
 
   self->viewed = FALSE;
   self->stage = STAGE_BLOCKS;
@@ -293,35 +239,23 @@ seq_inflate_bgzf_reset (SeqInflateBgzf * self)
 void
 seq_inflate_bgzf_free (SeqInflateBgzf * self)
 {
-  guint i;
-
   if (self == NULL)
     return;
-  pthread_mutex_lock (&self->lock);
-  self->quit = TRUE;
-  pthread_cond_broadcast (&self->work);
-  pthread_mutex_unlock (&self->lock);
-  for (i = 0; i < self->n_threads; i++)
-    pthread_join (self->threads[i], NULL);
-
-  for (i = 0; i < self->n_jobs; i++) {
+  bgzf_wait_for_all (self);
+  g_clear_pointer (&self->workers, seq_workers_free);
+  for (guint i = 0; i < self->n_jobs; i++) {
     job_clear (&self->jobs[i]);
     g_free (self->jobs[i].state);
     g_free (self->jobs[i].in);
     g_free (self->jobs[i].out);
   }
   g_free (self->jobs);
-  g_free (self->threads);
   g_free (self->block);
   g_clear_error (&self->input_error);
   g_clear_error (&self->job_error);
-  pthread_mutex_destroy (&self->lock);
-  pthread_cond_destroy (&self->work);
-  pthread_cond_destroy (&self->finished);
   g_free (self);
 }
 
-/* Only the caller moves head and tail, so it may read them without the lock. */
 static gboolean
 bgzf_ring_is_full (const SeqInflateBgzf * self)
 {
@@ -331,10 +265,7 @@ bgzf_ring_is_full (const SeqInflateBgzf * self)
 static void
 bgzf_submit (SeqInflateBgzf * self)
 {
-  pthread_mutex_lock (&self->lock);
-  self->tail++;
-  pthread_cond_signal (&self->work);
-  pthread_mutex_unlock (&self->lock);
+  seq_workers_add (self->workers, &self->jobs[self->tail++ % self->n_jobs].job);
 }
 
 static void
@@ -430,32 +361,6 @@ bgzf_input_is_over (const SeqInflateBgzf * self, const SeqInflateInput * in)
   return self->input_error != NULL || self->stage == STAGE_GZIP || (in->size == 0 && in->eof);
 }
 
-static gboolean
-bgzf_job_is_done (SeqInflateBgzf * self, const Job * job)
-{
-  gboolean done;
-
-  pthread_mutex_lock (&self->lock);
-  done = job->done;
-  pthread_mutex_unlock (&self->lock);
-  return done;
-}
-
-/* Working beats waiting: another job is as good as the one at the head, which then is in the
- * hands of a worker. But one thread more than there are processors costs some 10 %. */
-static void
-bgzf_work_until_done (SeqInflateBgzf * self, const Job * job)
-{
-  pthread_mutex_lock (&self->lock);
-  while (!job->done) {
-    if (self->caller_works && self->run < self->tail)
-      bgzf_run_next (self);
-    else
-      pthread_cond_wait (&self->finished, &self->lock);
-  }
-  pthread_mutex_unlock (&self->lock);
-}
-
 static void
 bgzf_release_head (SeqInflateBgzf * self)
 {
@@ -498,11 +403,10 @@ seq_inflate_bgzf_next (SeqInflateBgzf * self, SeqInflateInput * in,
       return bgzf_next_without_jobs (self, in, error);
 
     job = &self->jobs[self->head % self->n_jobs];
-    if (!bgzf_job_is_done (self, job)) {
-      if (in->size == 0 && !bgzf_input_is_over (self, in) && !bgzf_ring_is_full (self))
-        return SEQ_INFLATE_NEED_INPUT;
-      bgzf_work_until_done (self, job);
-    }
+    if (in->size == 0 && !bgzf_input_is_over (self, in) && !bgzf_ring_is_full (self)
+        && !seq_workers_is_done (self->workers, &job->job))
+      return SEQ_INFLATE_NEED_INPUT;
+    seq_workers_wait (self->workers, &job->job);
     self->delivered = job->offset + job->in_size;
     if (job->out_size > 0) {
       self->viewed = TRUE;

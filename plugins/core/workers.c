@@ -121,3 +121,14 @@ seq_workers_wait (SeqWorkers * self, SeqJob * job)
   }
   g_mutex_unlock (&self->lock);
 }
+
+gboolean
+seq_workers_is_done (SeqWorkers * self, SeqJob * job)
+{
+  gboolean done;
+
+  g_mutex_lock (&self->lock);
+  done = job->state == JOB_DONE;
+  g_mutex_unlock (&self->lock);
+  return done;
+}

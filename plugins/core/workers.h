@@ -33,4 +33,7 @@ void seq_workers_free (SeqWorkers * self);
 void seq_workers_add (SeqWorkers * self, SeqJob * job);
 void seq_workers_wait (SeqWorkers * self, SeqJob * job);
 
+/* Whether a job has been worked on, so that waiting for it would take no time. */
+gboolean seq_workers_is_done (SeqWorkers * self, SeqJob * job);
+
 G_END_DECLS
