@@ -120,6 +120,13 @@ total_freed (guint64 by_sources, guint64 by_pools, const GuardSample * before,
   return guard_sum_known (by_sources, by_pools);
 }
 
+static SeqTrimRules
+trim_rules_locked (GstCudaMemGuard * self)
+{
+  return (SeqTrimRules) { self->settings.interval, self->settings.high_water,
+    self->settings.low_water };
+}
+
 static void
 take_trim (GstCudaMemGuard * self, const GuardTrim * trim, const GuardSample * before,
     const GuardSample * after, gboolean ahead)
@@ -127,8 +134,7 @@ take_trim (GstCudaMemGuard * self, const GuardTrim * trim, const GuardSample * b
   SeqTrimRules rules;
 
   GST_OBJECT_LOCK (self);
-  rules = (SeqTrimRules) { self->settings.interval, self->settings.high_water,
-    self->settings.low_water };
+  rules = trim_rules_locked (self);
   guard_stats_take_trim (&self->stats, trim);
   seq_trim_policy_trimmed (&self->policy, &rules, self->stats.batches, before->memory.reserved,
       after->memory.reserved, ahead);
@@ -194,8 +200,7 @@ cuda_mem_guard_before_batch (GstCudaMemGuard * self, GstBuffer * buffer)
   gboolean pays;
 
   GST_OBJECT_LOCK (self);
-  rules = (SeqTrimRules) { self->settings.interval, self->settings.high_water,
-    self->settings.low_water };
+  rules = trim_rules_locked (self);
   n = self->stats.batches + 1;
   pays = self->settings.trim_policy == GUARD_TRIM_ADAPTIVE
       && seq_trim_policy_grows (&self->policy, &rules, size);
@@ -223,8 +228,7 @@ policy_says (GstCudaMemGuard * self, guint64 n, const GuardSample * sample)
   gboolean due;
 
   GST_OBJECT_LOCK (self);
-  rules = (SeqTrimRules) { self->settings.interval, self->settings.high_water,
-    self->settings.low_water };
+  rules = trim_rules_locked (self);
   due = seq_trim_policy_after (&self->policy, &rules, n, &memory);
   GST_OBJECT_UNLOCK (self);
   return due;
