@@ -3,8 +3,10 @@
 /* Runs a pipeline that is written down as text, and says at the end whether every record arrived.
  * An example of how an application embeds GStreamer: a description, a main loop, a bus watch. */
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <glib-unix.h>
 #include <gst/gst.h>
@@ -318,6 +320,17 @@ run_pipeline (GstElement * pipeline)
   return status;
 }
 
+/* Where the standard input, output or error is closed, the first file that is opened would be taken
+ * for it: read as records, or written over with messages. Reading from what stands there instead
+ * fails, as it does where it is closed. */
+static void
+hold_standard_descriptors (void)
+{
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl (fd, F_GETFD) < 0)
+      (void) open ("/dev/null", O_WRONLY);      /* gets the lowest number, which is fd */
+}
+
 int
 main (int argc, char **argv)
 {
@@ -326,6 +339,7 @@ main (int argc, char **argv)
   GError *error = NULL;
   gint status = EXIT_USAGE;
 
+  hold_standard_descriptors ();
   g_option_context_set_summary (context, summary);
   g_option_context_set_description (context, details);
   g_option_context_add_main_entries (context, options, NULL);

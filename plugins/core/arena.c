@@ -4,6 +4,21 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+/* What is free, and what stands over, is nobody's: AddressSanitizer finds who uses it. */
+#ifdef __has_feature
+#define HAS_ASAN __has_feature (address_sanitizer)
+#elif defined (__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#else
+#define HAS_ASAN 0
+#endif
+#if HAS_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void) (address), (void) (size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void) (address), (void) (size))
+#endif
+
 #define SMALLEST ((gsize) 4096)
 #define HUGE_PAGE ((gsize) 2 << 20)
 
@@ -31,6 +46,7 @@ seq_arena_pool_new (gsize max_free)
 static void
 arena_free (SeqArena * arena)
 {
+  ASAN_UNPOISON_MEMORY_REGION (arena->data, arena->capacity);
   free (arena->data);
   g_free (arena);
 }
@@ -107,6 +123,8 @@ seq_arena_acquire (SeqArenaPool * pool, gsize size)
 
   if (!arena && !(arena = arena_new (capacity)))
     return NULL;
+  ASAN_UNPOISON_MEMORY_REGION (arena->data, size);
+  ASAN_POISON_MEMORY_REGION (arena->data + size, capacity - size);
   g_atomic_int_inc (&pool->refs);
   arena->pool = pool;
   return arena;
@@ -120,6 +138,7 @@ seq_arena_release (SeqArena * arena)
   SeqArenaPool *pool = g_steal_pointer (&arena->pool);
   GQueue surplus = G_QUEUE_INIT;
 
+  ASAN_POISON_MEMORY_REGION (arena->data, arena->capacity);
   g_mutex_lock (&pool->lock);
   g_queue_push_head_link (&pool->free, &arena->link);
   pool->free_bytes += arena->capacity;

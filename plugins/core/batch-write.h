@@ -9,7 +9,7 @@
 G_BEGIN_DECLS
 
 /* Writes the rows of a planned batch as token ids or vectors, straight into the memory of its
- * tensors, each byte once. Any number of threads may write different batches. */
+ * tensors, each token once. Any number of threads may write different batches. */
 
 /* the part of a SeqBatchRow.block that the writer needs to see */
 typedef struct

@@ -8,13 +8,26 @@
 #define FIRST_RECORDS 4096
 #define TABLE_ALIGNMENT ((gsize) 64)
 
+/* tables kept for the next blocks at most: of so many parsers at work */
+#define MAX_SPARE 4
+
 G_STATIC_ASSERT (sizeof (GstSeqRecord) == 32);
+
+/* A table that no block has, in its own first bytes */
+typedef struct _SpareTable SpareTable;
+struct _SpareTable
+{
+  SpareTable *next;
+  guint capacity;
+};
 
 struct _SeqBlockPool
 {
   gint refs;
   GMutex lock;
   GQueue free;                  /* of SeqBlock, all of this pool's capacity */
+  SpareTable *spare;            /* tables that have grown, for the next blocks */
+  guint n_spare;
   gsize capacity;
   guint max_free;
 };
@@ -67,7 +80,10 @@ block_new (SeqBlockPool * pool)
 static void
 block_free (SeqBlock * block)
 {
-  munmap (block->data, block->mapped);
+  if (block->mapped > 0)
+    munmap (block->data, block->mapped);
+  else
+    g_free (block->data);
   g_free (block->table);
   g_free (block);
 }
@@ -98,6 +114,12 @@ seq_block_pool_unref (SeqBlockPool * pool)
   if (!g_atomic_int_dec_and_test (&pool->refs))
     return;
   g_queue_clear_full (&pool->free, (GDestroyNotify) block_free);
+  while (pool->spare) {
+    SpareTable *table = pool->spare;
+
+    pool->spare = table->next;
+    g_free (table);
+  }
   g_mutex_clear (&pool->lock);
   g_free (pool);
 }
@@ -138,7 +160,7 @@ seq_block_unref (SeqBlock * block)
     return;
 
   /* a block that grew for one long record would pin its memory for nothing */
-  if (!arena_size (pool->capacity, &usual) || block->mapped > usual) {
+  if (!arena_size (pool->capacity, &usual) || block->mapped != usual) {
     block_free (block);
     block = NULL;
   } else {
@@ -190,12 +212,48 @@ seq_block_trim (SeqBlock * block)
   block->capacity = mapped - SEQ_BLOCK_SLACK;
 }
 
+static void
+take_spare_table (SeqBlock * block)
+{
+  SeqBlockPool *pool = block->pool;
+
+  g_mutex_lock (&pool->lock);
+  if (pool->spare) {
+    SpareTable *table = pool->spare;
+
+    pool->spare = table->next;
+    pool->n_spare--;
+    block->records_capacity = table->capacity;
+    block->records = block->table = (GstSeqRecord *) table;
+  }
+  g_mutex_unlock (&pool->lock);
+}
+
+static void
+give_table_back (SeqBlock * block)
+{
+  SeqBlockPool *pool = block->pool;
+  SpareTable *table = (SpareTable *) g_steal_pointer (&block->table);
+
+  g_mutex_lock (&pool->lock);
+  if (pool->n_spare < MAX_SPARE) {
+    *table = (SpareTable) { pool->spare, block->records_capacity };
+    pool->spare = g_steal_pointer (&table);
+    pool->n_spare++;
+  }
+  g_mutex_unlock (&pool->lock);
+  g_free (table);
+  block->records_capacity = 0;
+}
+
 GstSeqRecord *
 seq_block_reserve_record (SeqBlock * block)
 {
   guint room = MAX (FIRST_RECORDS, block->records_capacity * 2);
   GstSeqRecord *records;
 
+  if (!block->table)
+    take_spare_table (block);
   if (block->n_records == block->records_capacity) {
     records = g_try_renew (GstSeqRecord, block->table, room);
     if (records == NULL)
@@ -206,15 +264,36 @@ seq_block_reserve_record (SeqBlock * block)
   return &block->records[block->n_records];
 }
 
-void
+/* A block whose table begins `at`; the other one goes back to its pool. */
+static SeqBlock *
+move_to_own_memory (SeqBlock * block, gsize at, gsize table_size)
+{
+  SeqBlock *copy;
+  guint8 *data = g_try_malloc (at + MAX (table_size, SEQ_BLOCK_SLACK));
+
+  if (data == NULL)             /* then it stays where it is */
+    return block;
+  copy = g_new0 (SeqBlock, 1);
+  *copy = (SeqBlock) { .data = memcpy (data, block->data, block->size), .size = block->size,
+    .capacity = block->size, .records = (GstSeqRecord *) (data + at),
+    .n_records = block->n_records, .refs = 1, .pool = seq_block_pool_ref (block->pool)
+  };
+  memcpy (copy->records, block->records, table_size);
+  seq_block_unref (block);
+  return copy;
+}
+
+SeqBlock *
 seq_block_finish (SeqBlock * block)
 {
   gsize at = (block->size + TABLE_ALIGNMENT - 1) & ~(TABLE_ALIGNMENT - 1);
   gsize size = block->n_records * sizeof (GstSeqRecord);
 
   if (size == 0 || at > block->mapped || size > block->mapped - at)
-    return;
+    return block;
+  if (at + size < block->mapped / 2)
+    return move_to_own_memory (block, at, size);
   block->records = memcpy (block->data + at, block->table, size);
-  g_clear_pointer (&block->table, g_free);
-  block->records_capacity = 0;
+  give_table_back (block);
+  return block;
 }

@@ -122,11 +122,11 @@ seq_copy_step (const guint8 * in, guint8 * out)
   return seq_copy_64 (in, out, seq_space_mask);
 }
 
-/* Copies lines of `width` residues, 1 or more, and `ending` bytes that end it, 2 with a carriage
- * return, for as long as they are no other than that, a letter begins the line behind, and src is
- * not past `last`. Where the next line begins does not hang on what is found in this one, so that
- * the processor works on several at a time. Input is read, and output written, up to a step past
- * the residues of a line. Returns how many lines there were. */
+/* Copies lines of `width` residues and `ending` bytes that end them, 2 with a carriage return, for
+ * as long as they are no other than that, a letter begins the line behind, and src is not past
+ * `last`. Where the next line begins does not hang on what is found in this one, so that the
+ * processor works on several at a time. Input is read, and output written, up to a step past the
+ * residues of a line. Returns how many lines there were. */
 static SEQ_ALWAYS_INLINE gsize
 seq_copy_lines (SeqCopyStep copy, const guint8 * src, const guint8 * last, guint8 * out,
     gsize width, guint ending)

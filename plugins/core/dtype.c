@@ -109,9 +109,9 @@ widen_avx2 (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsiz
 }
 
 /* A line of the cache with each store, which compilers don't make of a loop. Returns: how many ids
- * are done; what is left is less than a line. */
+ * are done; what is left is less than a store. */
 SEQ_AVX512 static gsize
-widen_lines (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
+widen_vectors (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
 {
   gsize i = 0;
 
@@ -149,7 +149,7 @@ seq_dtype_convert (SeqDtype dtype, void *restrict out, const guint32 *restrict i
 void
 seq_dtype_widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
 {
-  gsize done = seq_simd_level () >= SEQ_SIMD_AVX512 ? widen_lines (dtype, out, ids, n) : 0;
+  gsize done = seq_simd_level () >= SEQ_SIMD_AVX512 ? widen_vectors (dtype, out, ids, n) : 0;
 
   out = (guint8 *) out + done * seq_dtype_size (dtype);
   if (seq_simd_level () >= SEQ_SIMD_AVX2)

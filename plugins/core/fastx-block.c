@@ -77,8 +77,7 @@ fail_no_memory (SeqFastx * self, GError ** error)
 void
 seq_fastx_finish_block (SeqFastx * self)
 {
-  seq_block_finish (self->block);
-  g_queue_push_tail (&self->ready, self->block);
+  g_queue_push_tail (&self->ready, seq_block_finish (self->block));
   self->block = NULL;
 }
 

@@ -440,7 +440,7 @@ static inline gsize
 copy_even_lines (const guint8 * src, const guint8 * end, guint8 * out, gsize width)
 {
 #ifdef __SSE2__
-  if (width > 0 && (gsize) (end - src) > width + SEQ_COPY_STEP)
+  if ((gsize) (end - src) > width + SEQ_COPY_STEP)
     return seq_copy_lines (seq_copy_step, src, end - width - SEQ_COPY_STEP - 1, out, width, 1);
 #endif
   return 0;
@@ -665,9 +665,8 @@ seq_fastx_flush (SeqFastx * self)
   }
   if (!block || block->n_records == 0)
     return NULL;
-  seq_block_finish (block);
   self->block = NULL;
-  return block;
+  return seq_block_finish (block);
 }
 
 gboolean

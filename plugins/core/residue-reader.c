@@ -131,13 +131,13 @@ copy_whole_lines (Chunk * chunk, const SeqResidueLines * lines, const guint8 * s
     const guint8 * end)
 {
   const gsize width = lines->width, stride = width + lines->ending;
-  /* behind a line there must be those that a step past it may touch */
+  /* a line and those behind it that a step past it may touch */
   const gsize spare = 1 + SEQ_COPY_STEP / MIN (width, SEQ_COPY_STEP);
   gsize n = MIN ((gsize) (end - src) / stride, (gsize) (chunk->out_end - chunk->out) / width);
 
-  if (n <= spare || !g_ascii_isalpha (*src))
+  if (n < spare || !g_ascii_isalpha (*src))
     return src;
-  n = copy_lines (src, src + (n - spare - 1) * stride, chunk->out, width, lines->ending);
+  n = copy_lines (src, src + (n - spare) * stride, chunk->out, width, lines->ending);
   chunk->out += n * width;
   return src + n * stride;
 }

@@ -164,7 +164,7 @@ seq_kmers_encode_split (SeqSink *sink, gsize n)
   for (at = MAX (at, n_kmers); at < end; at++) {
     guint8 residue = sink->residues[n_kmers * k + at - n_kmers];
 
-    seq_dtype_fill (sink->dtype, out, 1, tokenizer->ids[residue]);
+    seq_dtype_put (sink->dtype, out, tokenizer->ids[residue]);
     out += seq_dtype_size (sink->dtype);
   }
   sink->out = out;

@@ -155,8 +155,7 @@ gst_seq_translate_push (GstSeqTranslate * self, SeqBlock * block)
     seq_block_unref (block);
     return GST_FLOW_OK;
   }
-  seq_block_finish (block);
-  buffer = gst_seq_parser_wrap_block (block);
+  buffer = gst_seq_parser_wrap_block (seq_block_finish (block));
   if (self->discont) {
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DISCONT);
     self->discont = FALSE;

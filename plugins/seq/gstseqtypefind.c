@@ -55,8 +55,15 @@ peek_sample (GstTypeFind * find, guint * size)
   return data;
 }
 
-/* Headers and lines of residues, and nothing else as far as the sample goes. Many text formats use
- * `>`, so it is only likely. */
+/* Of a whole sample there is little doubt, and it must be more than what GStreamer's own finder
+ * comes to for long text, that it is plain; a short text can be many things. */
+static GstTypeFindProbability
+certainty (guint size)
+{
+  return size == SAMPLE ? GST_TYPE_FIND_NEARLY_CERTAIN : GST_TYPE_FIND_LIKELY;
+}
+
+/* Headers and lines of residues, and nothing else as far as the sample goes */
 static void
 find_fasta (GstTypeFind * find, gpointer unused)
 {
@@ -75,7 +82,7 @@ find_fasta (GstTypeFind * find, gpointer unused)
     residues = residues || (!header && length > 0);
   }
   if (residues)
-    gst_type_find_suggest_empty_simple (find, GST_TYPE_FIND_LIKELY, "text/x-fasta");
+    gst_type_find_suggest_empty_simple (find, certainty (size), "text/x-fasta");
 }
 
 /* A header, a line of residues, a `+` line. The sample may end within the residues of a long read;
@@ -95,7 +102,7 @@ find_fastq (GstTypeFind * find, gpointer unused)
   if (rest < data + size && *rest == '+')
     gst_type_find_suggest_empty_simple (find, GST_TYPE_FIND_NEARLY_CERTAIN, "text/x-fastq");
   else if (rest == data + size && length > SAMPLE / 4)
-    gst_type_find_suggest_empty_simple (find, GST_TYPE_FIND_LIKELY, "text/x-fastq");
+    gst_type_find_suggest_empty_simple (find, certainty (size), "text/x-fastq");
 }
 
 #define fasta_caps gst_static_caps_get (&fasta_static_caps)

@@ -53,9 +53,10 @@ check_finish (SeqBlockPool * pool, gsize size, guint n, gboolean fits)
   memset (block->data, 0xee, size);
   block->size = size;
   add_records (block, n);
-  seq_block_finish (block);
+  block = seq_block_finish (block);
   g_assert_cmpint (table_is_in_arena (block), ==, fits);
   if (fits) {
+    g_assert_null (block->table);
     g_assert_cmpuint ((const guint8 *) block->records - block->data, >=, size);
     g_assert_cmpuint (GPOINTER_TO_SIZE (block->records) % G_ALIGNOF (GstSeqRecord), ==, 0);
   }
@@ -89,11 +90,81 @@ test_finish (void)
   seq_block_pool_unref (pool);
 }
 
+/* A table that has grown is used again, also where its block is still held. */
+static void
+test_spare_tables (void)
+{
+  SeqBlockPool *pool = seq_block_pool_new (1000, 0);
+  SeqBlock *blocks[6];
+  guint grown;
+
+  for (guint i = 0; i < G_N_ELEMENTS (blocks); i++) {
+    blocks[i] = seq_block_pool_acquire (pool);
+    blocks[i]->size = ARENA / 2;
+    add_records (blocks[i], 5000);
+  }
+  grown = blocks[0]->records_capacity;
+  g_assert_cmpuint (grown, >=, 5000);
+  for (guint i = 0; i < G_N_ELEMENTS (blocks); i++)
+    blocks[i] = seq_block_finish (blocks[i]);   /* more than are kept */
+  for (guint i = 0; i < G_N_ELEMENTS (blocks); i++) {
+    SeqBlock *next = seq_block_pool_acquire (pool);
+
+    g_assert_null (next->records);
+    add_records (next, 1);
+    if (i < 4)
+      g_assert_cmpuint (next->records_capacity, ==, grown);
+    else
+      g_assert_cmpuint (next->records_capacity, <, grown);
+    g_assert_cmpuint (blocks[i]->records[4999].id, ==, 4999);
+    seq_block_unref (blocks[i]);
+    seq_block_unref (next);
+  }
+  seq_block_pool_unref (pool);
+}
+
+/* Small blocks that are held don't hold arenas: the next block has the same one. */
+static void
+test_small_blocks (void)
+{
+  static const gsize sizes[] = { 0, 1, 63, 64, 5000, ARENA / 2 - 4096 };
+  SeqBlockPool *pool = seq_block_pool_new (1000, 1);
+  SeqBlock *block = seq_block_pool_acquire (pool), *small[G_N_ELEMENTS (sizes)];
+  const guint8 *arena = block->data;
+
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    g_assert_true (block->data == arena);
+    memset (block->data, (gint) i, sizes[i]);
+    block->size = sizes[i];
+    add_records (block, i + 1);
+    small[i] = seq_block_finish (block);
+    g_assert_true (small[i]->data < arena || small[i]->data >= arena + ARENA);
+    block = seq_block_pool_acquire (pool);
+    g_assert_cmpuint (block->n_records, ==, 0);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    g_assert_cmpuint (small[i]->size, ==, sizes[i]);
+    g_assert_cmpuint (small[i]->n_records, ==, i + 1);
+    g_assert_cmpuint (small[i]->records[i].id, ==, i);
+    for (gsize k = 0; k < sizes[i]; k++)
+      g_assert_cmpuint (small[i]->data[k], ==, i);
+    seq_block_unref (small[i]);
+  }
+  /* what fills half of its arena stays there */
+  block->size = ARENA / 2;
+  add_records (block, 1);
+  g_assert_true (seq_block_finish (block) == block);
+  seq_block_unref (block);
+  seq_block_pool_unref (pool);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/block/pool", test_pool);
   g_test_add_func ("/block/finish", test_finish);
+  g_test_add_func ("/block/small-blocks", test_small_blocks);
+  g_test_add_func ("/block/spare-tables", test_spare_tables);
   return g_test_run ();
 }

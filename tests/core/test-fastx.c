@@ -27,6 +27,9 @@ static const SeqFastxConfig defaults = {
 static void
 collect (GPtrArray * out, SeqBlock * block)
 {
+  /* the tests here are small, so that blocks are in memory of their own size, with their table */
+  if (block->size + block->n_records * sizeof (GstSeqRecord) < 1 << 19)
+    g_assert_true (block->table == NULL && block->capacity == block->size);
   for (guint i = 0; i < block->n_records; i++) {
     GstSeqRecord *r = &block->records[i];
     const gchar *data = (const gchar *) block->data;

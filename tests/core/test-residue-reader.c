@@ -208,9 +208,10 @@ test_odd_lines (void)
 
 /* The same for every place of a line in chunks that are long enough to be copied line by line */
 static void
-check_odd_byte (gsize width, guint ending, gsize line, gsize place, guint8 byte)
+check_odd_byte (gsize width, guint ending, guint seed, gsize place, guint8 byte)
 {
-  const gsize per_chunk = 40, stride = width + ending;
+  const gsize per_chunk = width < 10 ? 100 : 40, stride = width + ending;
+  const gsize line = per_chunk + seed % per_chunk;
   SeqResidueLines lines = {.width = width,.ending = ending };
   g_autoptr (GString) text = g_string_new (NULL);
   const guint8 *at;
@@ -241,7 +242,26 @@ test_odd_bytes (void)
     for (guint ending = 1; ending <= 2; ending++)
       for (gsize place = 0; place < widths[w] + ending; place++)
         for (guint b = 0; b < G_N_ELEMENTS (bytes); b++)
-          check_odd_byte (widths[w], ending, 40 + (place * 7 + b) % 40, place, bytes[b]);
+          check_odd_byte (widths[w], ending, place * 7 + b, place, bytes[b]);
+}
+
+/* What is read at once ends within a line, which is longer by just as much: its rest looks like a
+ * whole one. */
+static void
+test_long_line_between_reads (void)
+{
+  const gsize width = 60, size = 64 << 10;
+  SeqResidueLines lines = {.width = width,.ending = 1 };
+  g_autoptr (GString) text = g_string_new (NULL);
+  Reading r;
+
+  append_lines (text, size / (width + 1), width, 1);
+  append_lines (text, 1, size - text->len + width, 1);
+  append_lines (text, 2000, width, 1);
+  reading_init (&r, text, text->len);
+  read_all (&r, &lines, 3000 * (width + 1), 0);
+  g_assert_cmpuint (r.n_lines, ==, 0);
+  reading_clear (&r);
 }
 
 /* No chunk that has not all its room is begun. */
@@ -332,6 +352,7 @@ test_copying (gconstpointer level)
   test_unbroken_line ();
   test_odd_lines ();
   test_odd_bytes ();
+  test_long_line_between_reads ();
   test_room ();
 }
 

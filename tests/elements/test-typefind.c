@@ -119,6 +119,37 @@ test_in_pipeline (Files * files, gconstpointer data)
   run_free (run);
 }
 
+/* Of long text GStreamer's own finder is nearly sure that it is plain. */
+static void
+test_long_in_pipeline (Files * files, gconstpointer data)
+{
+  static const gchar *const formats[] = { "fasta", "fastq" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (formats); i++) {
+    g_autofree gchar *line = g_strdup_printf ("filesrc location=\"%%D/x\" ! typefind ! "
+        "text/x-%s ! seqdec ! fakesink name=sink", formats[i]);
+    GString *text = g_string_new (NULL);
+    Run *run;
+
+    for (guint n = 0; n < (i == 0 ? 1000 : 2); n++) {
+      gsize length = i == 0 ? 150 : 100000;
+
+      g_string_append_printf (text, "%cr%u\n", i == 0 ? '>' : '@', n);
+      for (gsize k = 0; k < length; k++)
+        g_string_append_c (text, "ACGT"[k * k % 4]);
+      g_string_append (text, i == 0 ? "\n" : "\n+\n");
+      for (gsize k = 0; i == 1 && k <= length; k++)
+        g_string_append_c (text, k < length ? 'I' : '\n');
+    }
+    files_write (files, "x", text->str, text->len);
+    run = run_line (files, line);
+    g_assert_no_error (run->error);
+    g_assert_cmpuint (run->records->len, ==, i == 0 ? 1000 : 2);
+    run_free (run);
+    g_string_free (text, TRUE);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -129,6 +160,8 @@ main (int argc, char **argv)
   g_test_add_func ("/typefind/short", test_short);
   g_test_add_func ("/typefind/long", test_long);
   g_test_add ("/typefind/in-pipeline", Files, NULL, files_set_up, test_in_pipeline,
+      files_tear_down);
+  g_test_add ("/typefind/long-in-pipeline", Files, NULL, files_set_up, test_long_in_pipeline,
       files_tear_down);
   return g_test_run ();
 }

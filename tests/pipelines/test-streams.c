@@ -3,6 +3,7 @@
 
 #include <glib/gstdio.h>
 #include <gst/seq/seq.h>
+#include <sys/wait.h>
 
 /* Whole pipelines in this process: round trips, foreign elements in between, seeks, state cycles,
  * changes while playing. */
@@ -124,6 +125,36 @@ test_standard_input (void)
   }
   g_bytes_unref (input);
   g_free (out);
+}
+
+/* A closed one is an error, and not whatever has been opened in its place; nor do messages go into a
+ * file that has been opened in the place of the standard error. */
+static void
+test_closed_descriptors (void)
+{
+  g_autofree gchar *out = out_path ();
+  const gchar *seqrun = g_getenv ("SEQRUN");
+  g_autofree gchar *line = g_strdup_printf ("seqsrc location=\"%s\" ! seqenc line-width=0 ! "
+      "filesink location=\"%s\" seqsrc location=/nonexistent ! fakesink", proteins, out);
+  const gchar *no_input[] = { "sh", "-c", "exec \"$0\" 'seqsrc location=- ! fakesink' <&-",
+    seqrun, NULL
+  };
+  const gchar *no_messages[] = { "sh", "-c", "exec \"$0\" \"$1\" 2>&-", seqrun, line, NULL };
+  g_autofree gchar *messages = NULL, *text = NULL;
+  gint status;
+
+  g_assert_true (g_spawn_sync (NULL, (gchar **) no_input, NULL,
+          G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN, NULL, NULL, NULL, &messages, &status,
+          NULL));
+  g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 1);
+  g_assert_nonnull (strstr (messages, "Bad file descriptor"));
+
+  g_assert_true (g_spawn_sync (NULL, (gchar **) no_messages, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
+          NULL, NULL, &status, NULL));
+  g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 1);
+  if (g_file_get_contents (out, &text, NULL, NULL))
+    g_assert_null (strstr (text, "error"));
+  g_unlink (out);
 }
 
 /* ---- other elements in between ---- */
@@ -363,6 +394,7 @@ main (int argc, char **argv)
   reads = g_build_filename (data, "reads.fastq", NULL);
   g_test_add_func ("/streams/round-trip", test_round_trip);
   g_test_add_func ("/streams/standard-input", test_standard_input);
+  g_test_add_func ("/streams/closed-descriptors", test_closed_descriptors);
   g_test_add_func ("/streams/foreign-elements", test_foreign_elements);
   g_test_add_func ("/streams/tee-branches", test_tee_branches);
   g_test_add_func ("/streams/same-batches", test_same_batches);
