@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* What is free, and what stands over, is nobody's: AddressSanitizer finds who uses it. */
+/* What is free is nobody's: AddressSanitizer finds who uses it. */
 #ifdef __has_feature
 #define HAS_ASAN __has_feature (address_sanitizer)
 #elif defined (__SANITIZE_ADDRESS__)
@@ -123,8 +123,7 @@ seq_arena_acquire (SeqArenaPool * pool, gsize size)
 
   if (!arena && !(arena = arena_new (capacity)))
     return NULL;
-  ASAN_UNPOISON_MEMORY_REGION (arena->data, size);
-  ASAN_POISON_MEMORY_REGION (arena->data + size, capacity - size);
+  ASAN_UNPOISON_MEMORY_REGION (arena->data, capacity);
   g_atomic_int_inc (&pool->refs);
   arena->pool = pool;
   return arena;

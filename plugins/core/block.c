@@ -137,6 +137,7 @@ seq_block_pool_acquire (SeqBlockPool * pool)
     return NULL;
   block->refs = 1;
   block->size = 0;
+  block->capacity = block->mapped - SEQ_BLOCK_SLACK;
   block->n_records = 0;
   block->records = block->table;
   block->pool = seq_block_pool_ref (pool);
@@ -286,14 +287,18 @@ move_to_own_memory (SeqBlock * block, gsize at, gsize table_size)
 SeqBlock *
 seq_block_finish (SeqBlock * block)
 {
-  gsize at = (block->size + TABLE_ALIGNMENT - 1) & ~(TABLE_ALIGNMENT - 1);
-  gsize size = block->n_records * sizeof (GstSeqRecord);
+  gsize size = block->n_records * sizeof (GstSeqRecord), at;
 
-  if (size == 0 || at > block->mapped || size > block->mapped - at)
+  if (size == 0 || size > block->mapped)
     return block;
+  at = (block->size + TABLE_ALIGNMENT - 1) & ~(TABLE_ALIGNMENT - 1);
   if (at + size < block->mapped / 2)
     return move_to_own_memory (block, at, size);
+  at = (block->mapped - size) & ~(TABLE_ALIGNMENT - 1);
+  if (at < block->size)
+    return block;
   block->records = memcpy (block->data + at, block->table, size);
+  block->capacity = MIN (block->capacity, at);
   give_table_back (block);
   return block;
 }

@@ -32,7 +32,7 @@ struct _SeqBlock
   /*< private >*/
   gint refs;
   gsize mapped;                 /* 0: no arena, but memory of its own size */
-  GstSeqRecord *table;          /* `records`, or NULL where they lie behind the bytes */
+  GstSeqRecord *table;          /* `records`, or NULL where they lie behind `capacity` */
   SeqBlockPool *pool;
 };
 
@@ -59,10 +59,10 @@ void seq_block_trim (SeqBlock * block);
  * system has no memory; the block is unchanged then. */
 GstSeqRecord *seq_block_reserve_record (SeqBlock * block);
 
-/* Before a block is shared, when nothing will be added to it. Takes the block and returns what is to
- * be shared: the same with its table behind the bytes, where there is room for it; or, where it
- * fills less than half of its arena, a copy in memory of its own size. So blocks that are held take
- * little more than their file, however small they are. */
+/* Before a block is shared, when nothing will be added to it. Takes the block and returns what is
+ * to be shared: the same with its table at the end of its arena, where there is room for it; or,
+ * where it fills less than half of its arena, a copy in memory of its own size. So blocks that are
+ * held take little more than their file, however small they are. */
 SeqBlock *seq_block_finish (SeqBlock * block);
 
 G_END_DECLS

@@ -420,9 +420,8 @@ gst_seq_parser_wrap_block (SeqBlock * block)
     GST_BUFFER_OFFSET (buffer) = first;
     GST_BUFFER_OFFSET_END (buffer) = first + n;
   }
-  /* what stands behind the bytes, the table maybe, is no room for them to grow into */
   gst_buffer_append_memory (buffer, gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY,
-          block->data, block->size, 0, block->size, seq_block_ref (block),
+          block->data, block->capacity, 0, block->size, seq_block_ref (block),
           (GDestroyNotify) seq_block_unref));
   table = g_bytes_new_with_free_func (block->records, n * sizeof (GstSeqRecord),
       (GDestroyNotify) seq_block_unref, block);

@@ -57,7 +57,8 @@ check_finish (SeqBlockPool * pool, gsize size, guint n, gboolean fits)
   g_assert_cmpint (table_is_in_arena (block), ==, fits);
   if (fits) {
     g_assert_null (block->table);
-    g_assert_cmpuint ((const guint8 *) block->records - block->data, >=, size);
+    g_assert_cmpuint ((const guint8 *) block->records - block->data, >=, block->capacity);
+    g_assert_cmpuint (block->capacity, >=, size);
     g_assert_cmpuint (GPOINTER_TO_SIZE (block->records) % G_ALIGNOF (GstSeqRecord), ==, 0);
   }
   g_assert_cmpuint (block->n_records, ==, n);

@@ -190,7 +190,7 @@ test_files (void)
     for (guint o = 0; o < G_N_ELEMENTS (orders); o++) {
       guint64 runs = 0;
       g_autofree gchar *expected = sorted_checksum (files[f], orders[o], &runs);
-      g_autofree gchar *properties = g_strdup_printf ("%s max-bytes=2048", orders[o]);
+      g_autofree gchar *properties = g_strdup_printf ("%s max-bytes=1024", orders[o]);
       g_autofree gchar *result = NULL;
 
       g_assert_cmpuint (runs, ==, 0);
