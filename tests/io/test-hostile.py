@@ -135,6 +135,19 @@ def test_empty_records_in_ranges():
         assert_counts(result, size // len(record))
 
 
+def test_small_blocks():
+    """Blocks of one record that are all held: by a sort, and by a batch that they don't fill"""
+    n, record = 20000, b">r\n" + 60 * b"ACG" + b"\n"
+    path = os.path.join(directory, "small.fa")
+    with open(path, "wb") as file:
+        file.write(record * n)
+    for middle in ("seqsort !", "seqtranslate frames=first ! seqsort !",
+                   "seqbatch dtype=uint8 batch-size=0 max-tokens=10000000 !"):
+        for element, settings in ((f'seqsrc location="{path}"', "blocksize=1"),
+                                  (f'filesrc location="{path}" ! seqdec', "blocksize=1")):
+            assert_counts(run(None, settings, element=element, middle=middle), n)
+
+
 def test_bad_records():
     for bad in (b"@\nA\n+\nIII\n", b">\n@\n"):
         n = SMALL_THINGS // 16
@@ -235,7 +248,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="gst-seq-hostile-", dir="/var/tmp") as directory:
         return run_tests("hostile", [
             test_records_without_end, test_lines_without_end, test_quarantine, test_empty_records,
-            test_empty_records_in_ranges, test_bad_records, test_windows, test_members,
+            test_empty_records_in_ranges, test_small_blocks, test_bad_records, test_windows, test_members,
             test_headers, test_stop, test_tokenizers])
 
 
