@@ -289,6 +289,8 @@ seq_block_finish (SeqBlock * block)
 {
   gsize size = block->n_records * sizeof (GstSeqRecord), at;
 
+  /* of a long record nothing is copied: what it did not need goes back */
+  seq_block_trim (block);
   if (size == 0 || size > block->mapped)
     return block;
   at = (block->size + TABLE_ALIGNMENT - 1) & ~(TABLE_ALIGNMENT - 1);

@@ -91,6 +91,38 @@ test_finish (void)
   seq_block_pool_unref (pool);
 }
 
+/* A block that has grown is no copy, which would take its memory twice; it gives back what it does
+ * not use. One that has grown for nothing is small. */
+static void
+test_grown_blocks (void)
+{
+  const gsize grown = 10 * ARENA;
+  SeqBlockPool *pool = seq_block_pool_new (1000, 1);
+  SeqBlock *block = seq_block_pool_acquire (pool), *finished;
+
+  g_assert_true (seq_block_grow (block, grown));
+  memset (block->data, 1, 4 * ARENA);
+  block->size = 4 * ARENA;
+  add_records (block, 3);
+  finished = seq_block_finish (block);
+  g_assert_true (finished == block);
+  g_assert_cmpuint (block->mapped, ==, 5 * ARENA);
+  g_assert_null (block->table);
+  g_assert_cmpuint (block->records[2].id, ==, 2);
+  g_assert_cmpuint (block->data[4 * ARENA - 1], ==, 1);
+  seq_block_unref (block);
+
+  block = seq_block_pool_acquire (pool);
+  g_assert_true (seq_block_grow (block, grown));
+  block->size = 100;
+  add_records (block, 1);
+  finished = seq_block_finish (block);
+  g_assert_cmpuint (finished->mapped, ==, 0);
+  g_assert_cmpuint (finished->size, ==, 100);
+  seq_block_unref (finished);
+  seq_block_pool_unref (pool);
+}
+
 /* A table that has grown is used again, also where its block is still held. */
 static void
 test_spare_tables (void)
@@ -166,6 +198,7 @@ main (int argc, char **argv)
   g_test_add_func ("/block/pool", test_pool);
   g_test_add_func ("/block/finish", test_finish);
   g_test_add_func ("/block/small-blocks", test_small_blocks);
+  g_test_add_func ("/block/grown-blocks", test_grown_blocks);
   g_test_add_func ("/block/spare-tables", test_spare_tables);
   return g_test_run ();
 }
