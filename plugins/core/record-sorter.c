@@ -580,3 +580,9 @@ seq_sorter_take (SeqSorter * self, guint8 * out, GstSeqRecord * table, gsize * n
   self->stats.merge_time += now_ns () - start;
   return done;
 }
+
+gpointer
+seq_sorter_take_block (SeqSorter * self)
+{
+  return self->merge ? NULL : seq_sort_window_take_block (self->window);
+}

@@ -11,8 +11,8 @@ G_BEGIN_DECLS
  * Records are collected in a window. What would pass the limit makes the window leave first, as a
  * sorted run in a file; at the end the rest leaves as well, and the runs are merged while the
  * records are taken out. Without a limit, or below it, everything stays in memory. The order is
- * the same either way, and so are the blocks in which records are taken out (but for groups that
- * come from files: each of them starts a block).
+ * the same either way, and so are the blocks that are filled (but for groups that come from files:
+ * each of them starts a block).
  *
  * Many runs are merged in passes: as soon as there are 64 runs that have been merged equally
  * often, they become one, so that a record is written log64 (runs) times, and few files are open.
@@ -25,7 +25,7 @@ G_BEGIN_DECLS
  * but each run has at least 16 KiB. A record that is longer than a run's block is never read before
  * its turn has come, so one at a time is in memory.
  *
- * Begin; add parts; finish; then peek and take until peek says 0. Not thread-safe. */
+ * Begin; add parts; finish; then take_block, or peek and take, until peek says 0. Not thread-safe. */
 
 typedef struct _SeqSorter SeqSorter;
 
@@ -89,6 +89,9 @@ gboolean seq_sorter_peek (SeqSorter * self, gsize max_bytes, gsize max_records,
 /* Fills the block that peek told, and says how much it really has. */
 gboolean seq_sorter_take (SeqSorter * self, guint8 * out, GstSeqRecord * table,
     gsize * n_records, gsize * size, GError ** error);
+
+/* As seq_sort_window_take_block. NULL wherever records have been in files. Then peek and take. */
+gpointer seq_sorter_take_block (SeqSorter * self);
 
 void seq_sorter_get_stats (SeqSorter * self, SeqSorterStats * stats);
 

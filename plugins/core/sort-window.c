@@ -25,6 +25,10 @@
 #define COUNTED_LENGTHS 65536
 #define COUNTED_PER_RECORD 2
 
+/* Bytes of records from which on a block that is sorted as it is leaves uncopied. To copy fewer costs
+ * less than what each block costs downstream. */
+#define LEAST_UNCOPIED ((gsize) 64 << 10)
+
 /* Bytes for which waking another thread pays; and threads, beside the caller's, that the memory can
  * keep busy. */
 #define LEAST_SHARED ((gsize) 256 << 10)
@@ -270,6 +274,39 @@ next_size (SeqSortWindow * self, gsize index)
   return size < LONG_SIZE ? size : seq_record_size (seq_sort_window_peek (self, index, &bytes));
 }
 
+/* The part whose records are the one that stands `index` behind those that are done and the next
+ * ones, as they lie in it, where it is a block that is worth it; else NULL */
+static Part *
+find_sorted_block (SeqSortWindow * self, gsize index)
+{
+  const gsize n_left = self->n_records - self->n_done - index;
+  const guint32 *order;
+  guint64 bytes = 0;
+  Part *part;
+
+  if (n_left == 0)
+    return NULL;
+  order = self->order + self->n_done + index;
+  part = find_part (self, order[0]);
+  if (part->first != order[0] || !part->part.is_block || part->part.n_records > n_left)
+    return NULL;
+  for (gsize i = 0; i < part->part.n_records; i++) {
+    if (order[i] != order[0] + i)
+      return NULL;
+    bytes += next_size (self, index + i);
+  }
+  return bytes >= LEAST_UNCOPIED ? part : NULL;
+}
+
+/* The same of a record that has another before it, where most have one that was not their neighbour. */
+static inline gboolean
+begins_sorted_block (SeqSortWindow * self, gsize index)
+{
+  const guint32 *order = self->order + self->n_done + index;
+
+  return order[0] == order[-1] + 1 && find_sorted_block (self, index) != NULL;
+}
+
 gsize
 seq_sort_window_plan (SeqSortWindow * self, gsize max_bytes, gsize max_records, gsize * block_size)
 {
@@ -280,6 +317,8 @@ seq_sort_window_plan (SeqSortWindow * self, gsize max_bytes, gsize max_records, 
     gsize size = MIN (next_size (self, count), G_MAXSIZE);
 
     if (count > 0 && (bytes > max_bytes || size > max_bytes - bytes))
+      break;
+    if (count > 0 && begins_sorted_block (self, count))
       break;
     bytes += size;
   }
@@ -442,4 +481,17 @@ seq_sort_window_skip (SeqSortWindow * self)
   }
   self->n_done += self->n_planned;
   self->n_planned = 0;
+}
+
+gpointer
+seq_sort_window_take_block (SeqSortWindow * self)
+{
+  Part *part = find_sorted_block (self, 0);
+
+  if (part == NULL)
+    return NULL;
+  self->n_done += part->part.n_records;
+  self->held -= part->part.held;
+  part->left = 0;
+  return g_steal_pointer (&part->part.owner);
 }

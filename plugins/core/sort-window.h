@@ -11,7 +11,8 @@ G_BEGIN_DECLS
  *
  * A window borrows blocks of records (parts); it copies no record before it is asked for the sorted
  * ones. Then each part is released as soon as the last of its records has been copied. Add parts;
- * sort; then plan and copy, block after block, until nothing is left. Not thread-safe. */
+ * sort; then take blocks that are sorted as they are, or plan and copy one, until nothing is
+ * left. Not thread-safe. */
 
 typedef struct _SeqSortWindow SeqSortWindow;
 
@@ -21,6 +22,7 @@ typedef struct
   gsize n_records;              /* 1 or more */
   const guint8 *bytes;          /* what the offsets of the records count from */
   gsize held;                   /* bytes of memory that the part keeps from being freed */
+  gboolean is_block;            /* all records of a block, which may leave as it is */
   gpointer owner;               /* not NULL */
   GDestroyNotify release;       /* of the owner */
 } SeqSortPart;
@@ -65,6 +67,11 @@ void seq_sort_window_copy (SeqSortWindow * self, guint8 * out, GstSeqRecord * ta
 
 /* Lets the planned records go without a copy. */
 void seq_sort_window_skip (SeqSortWindow * self);
+
+/* Where the next records are those of a block as they lie in it, and more than it costs to copy,
+ * gives them away with the part: returns its owner, which is the caller's to release. NULL where
+ * they are not; then plan and copy, up to where such a block begins. */
+gpointer seq_sort_window_take_block (SeqSortWindow * self);
 
 /* Bytes of a record: name, residues, qualities. */
 static inline guint64

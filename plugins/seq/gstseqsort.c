@@ -9,8 +9,9 @@
  *
  * The order depends on the ids and lengths of the records and on `seed` alone, not on how the
  * input was cut into blocks: records of one length stand by ascending id in both directions, and a
- * shuffle orders by a mix of id and seed. No record is changed; the blocks that leave are new ones
- * of about 1 MiB, and a longer record is a block of its own.
+ * shuffle orders by a mix of id and seed. No record is changed. The blocks that leave are new ones
+ * of about 1 MiB, and a longer record is a block of its own; but an input block (of 64 KiB or more)
+ * whose records stay together as they are, as those of reads of one length do, leaves uncopied.
  *
  * With `window=0` nothing leaves before the end of the input, so sinks stay in preroll until then.
  * Memory: the input blocks of a window, with 6 bytes a record for the order (32 while it is found,
@@ -213,8 +214,8 @@ gst_seq_sort_collect (GstSeqSort * self, GstBuffer * buffer, guint start, guint 
 {
   GstSeqRecordsMeta *meta = gst_buffer_get_seq_records_meta (buffer);
   Input *input = g_new0 (Input, 1);
-  SeqSortPart part = { .records = meta->records + start, .n_records = n, .owner = input,
-    .release = (GDestroyNotify) input_free
+  SeqSortPart part = { .records = meta->records + start, .n_records = n,
+    .is_block = n == meta->n_records, .owner = input, .release = (GDestroyNotify) input_free
   };
   GError *error = NULL;
 
@@ -324,34 +325,59 @@ gst_seq_sort_fill_block (GstSeqSort * self, GstBuffer * block, gsize n)
   return GST_FLOW_OK;
 }
 
-/* Makes the next block of the sorted records, NULL at the end. */
+/* A block of the memory and the table of an input; memory 0, as the rest belongs to no record. */
+static GstBuffer *
+gst_seq_sort_view_input (Input * input)
+{
+  GstSeqRecordsMeta *meta = gst_buffer_get_seq_records_meta (input->buffer);
+  GstBuffer *block = gst_buffer_new ();
+
+  gst_buffer_copy_into (block, input->buffer, GST_BUFFER_COPY_MEMORY, 0, input->map.size);
+  set_offsets (block, meta->records, meta->n_records);
+  gst_buffer_add_seq_records_meta (block, meta->table);
+  return block;
+}
+
+/* Copies the next of the sorted records into a block, NULL at the end. */
 static GstFlowReturn
-gst_seq_sort_next_block (GstSeqSort * self, GstBuffer ** result)
+gst_seq_sort_copy_block (GstSeqSort * self, GstBuffer ** result)
 {
   GError *error = NULL;
-  GstBuffer *block;
   GstFlowReturn ret;
   gsize n, size;
 
-  *result = NULL;
   if (!seq_sorter_peek (self->sorter, BLOCK_BYTES, BLOCK_RECORDS, &n, &size, &error))
     return gst_seq_sort_fail (self, error);
   if (n == 0)
     return GST_FLOW_OK;
-  block = gst_seq_sort_new_buffer (self, size);
-  if (!block)
+  *result = gst_seq_sort_new_buffer (self, size);
+  if (!*result)
     return GST_FLOW_ERROR;
-  ret = gst_seq_sort_fill_block (self, block, n);
-  if (ret != GST_FLOW_OK) {
-    gst_buffer_unref (block);
-    return ret;
+  ret = gst_seq_sort_fill_block (self, *result, n);
+  if (ret != GST_FLOW_OK)
+    gst_clear_buffer (result);
+  return ret;
+}
+
+/* Makes the next block of the sorted records, NULL at the end. */
+static GstFlowReturn
+gst_seq_sort_next_block (GstSeqSort * self, GstBuffer ** result)
+{
+  Input *input = seq_sorter_take_block (self->sorter);
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  *result = NULL;
+  if (input) {
+    *result = gst_seq_sort_view_input (input);
+    input_free (input);
+  } else {
+    ret = gst_seq_sort_copy_block (self, result);
   }
-  if (self->discont) {
-    GST_BUFFER_FLAG_SET (block, GST_BUFFER_FLAG_DISCONT);
+  if (*result && self->discont) {
+    GST_BUFFER_FLAG_SET (*result, GST_BUFFER_FLAG_DISCONT);
     self->discont = FALSE;
   }
-  *result = block;
-  return GST_FLOW_OK;
+  return ret;
 }
 
 static gboolean

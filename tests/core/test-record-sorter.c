@@ -32,7 +32,7 @@ static gboolean
 add (SeqSorter * sorter, const SeqSortKey * keys, gsize n, GError ** error)
 {
   Owner *owner = g_new (Owner, 1);
-  SeqSortPart part = { NULL, n, NULL, 0, owner, (GDestroyNotify) release };
+  SeqSortPart part = { .n_records = n, .owner = owner, .release = (GDestroyNotify) release };
   gsize size = 0, at = 0;
 
   for (gsize i = 0; i < n; i++)

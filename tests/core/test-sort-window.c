@@ -22,6 +22,12 @@ release (gpointer owner)
   g_free (owner);
 }
 
+static void
+note_release (gpointer owner)
+{
+  n_parts--;
+}
+
 static GstSeqRecord *
 random_records (GRand * rand, gsize n, guint32 max_length)
 {
@@ -242,6 +248,92 @@ test_copies (void)
   g_free (out);
 }
 
+#define BLOCKS 6
+#define LENGTH 200              /* of most records: PER_PART take more than 64 KiB */
+
+/* Adds BLOCKS blocks of PER_PART records of one length, but `odd`, which is longer (none: negative).
+ * Block 3 is none that may leave as it is. */
+static void
+add_even_blocks (SeqSortWindow * window, GstSeqRecord * records, const guint8 * bytes, gint odd)
+{
+  for (guint i = 0; i < BLOCKS * PER_PART; i++)
+    records[i] = (GstSeqRecord) { .id = i, .seq_len = LENGTH + (i == (guint) odd),
+      .qual = GST_SEQ_NO_QUALITY
+    };
+  for (guint i = 0; i < BLOCKS; i++) {
+    SeqSortPart part = { .records = records + i * PER_PART, .n_records = PER_PART,
+      .bytes = bytes, .held = 100, .is_block = i != 3, .owner = records + i * PER_PART,
+      .release = note_release
+    };
+
+    n_parts++;
+    seq_sort_window_add (window, &part);
+  }
+}
+
+/* Takes the blocks that are sorted as they are, and copies what is between them. Returns a letter
+ * for each: block or copy. */
+static gchar *
+take_blocks (SeqSortWindow * window, const GstSeqRecord * records)
+{
+  static guint8 out[PER_PART * (LENGTH + 1)];
+  static GstSeqRecord table[PER_PART];
+  GString *taken = g_string_new (NULL);
+  gsize n = 1, size;
+
+  while (n > 0) {
+    guint64 held = seq_sort_window_get_held (window);
+    const GstSeqRecord *owner = seq_sort_window_take_block (window);
+
+    if (owner != NULL) {
+      g_assert_cmpuint ((owner - records) % PER_PART, ==, 0);
+      g_assert_cmpuint (seq_sort_window_get_held (window), ==, held - 100);
+      n_parts--;
+      g_string_append_c (taken, 'b');
+    } else {
+      n = seq_sort_window_plan (window, sizeof (out), PER_PART, &size);
+      seq_sort_window_copy (window, out, table);
+      g_string_append (taken, n > 0 ? "c" : "");
+    }
+  }
+  return g_string_free (taken, FALSE);
+}
+
+static void
+test_blocks (void)
+{
+  static const struct
+  {
+    gint odd;
+    const gchar *taken;
+  } cases[] = {
+    { -1, "bbbcbb" },
+    { 0, "cbbcbbc" },           /* all of the first block but one; the one at the end */
+    { 700, "bbccbbc" },
+    { 3 * PER_PART + 5, "bbbcbbc" },
+    { BLOCKS * PER_PART - 1, "bbbcbb" },        /* the last anyway */
+  };
+  const guint8 *bytes = g_malloc0 (LENGTH + 1);
+  SeqSortWindow *window = seq_sort_window_new ();
+  GstSeqRecord *records = g_new (GstSeqRecord, BLOCKS * PER_PART);
+
+  g_assert_null (seq_sort_window_take_block (window));
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree gchar *taken = NULL;
+
+    add_even_blocks (window, records, bytes, cases[i].odd);
+    g_assert_true (seq_sort_window_sort (window, SEQ_SORT_ASCENDING, 0, 0));
+    taken = take_blocks (window, records);
+    g_test_message ("%d: %s", cases[i].odd, taken);
+    g_assert_cmpstr (taken, ==, cases[i].taken);
+    g_assert_cmpint (n_parts, ==, 0);
+    seq_sort_window_clear (window);
+  }
+  seq_sort_window_free (window);
+  g_free (records);
+  g_free ((guint8 *) bytes);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -249,5 +341,6 @@ main (int argc, char **argv)
   g_test_add_func ("/sort-window/orders", test_orders);
   g_test_add_func ("/sort-window/same-ids", test_same_ids);
   g_test_add_func ("/sort-window/copies", test_copies);
+  g_test_add_func ("/sort-window/blocks", test_blocks);
   return g_test_run ();
 }

@@ -212,9 +212,8 @@ test_block_sizes (void)
   GstHarness *h = harness_new ("");
 
   for (gsize i = 0; i < G_N_ELEMENTS (lengths); i++)
-    items[i] = (Item) {.id = 3 * i + 1, .length = lengths[i] };
-  for (gsize i = 0; i < G_N_ELEMENTS (lengths); i++)
-    gst_harness_push (h, make_block (&items[i], 1));
+    items[i] = (Item) {.id = i, .length = lengths[i] };
+  gst_harness_push (h, make_block (items, G_N_ELEMENTS (lengths)));
   gst_harness_push_event (h, gst_event_new_eos ());
 
   qsort (items, G_N_ELEMENTS (lengths), sizeof (Item), compare_descending);
@@ -261,29 +260,101 @@ test_more_memories (void)
 static void
 test_recycling (void)
 {
-  enum { N = 30 };
+  enum { N = 60 };
   Item items[N];
   g_autoptr (GArray) result = g_array_new (FALSE, FALSE, sizeof (Item));
-  GstHarness *h = harness_new ("order=ascending window=1");
+  GstHarness *h = harness_new ("order=ascending window=2");
 
   for (guint i = 0; i < N; i++)
-    items[i] = (Item) {.id = i, .length = 1000000 + 13 * i };
-  for (guint i = 0; i < N; i++) {
-    gst_harness_push (h, make_block (&items[i], 1));
-    if (i % 3 == 2) {
+    items[i] = (Item) {.id = i, .length = 500000 - 13 * i };
+  for (guint i = 0; i < N; i += 2) {
+    gst_harness_push (h, make_block (&items[i], 2));
+    if (i % 6 == 4) {
       GstBuffer *block = gst_harness_pull (h);
 
       take_block (block, result);
       gst_buffer_unref (block);
     }
   }
-  for (guint i = result->len; i < N; i++) {
+  while (result->len < N) {
     GstBuffer *block = gst_harness_pull (h);
 
     take_block (block, result);
     gst_buffer_unref (block);
   }
+  for (guint i = 0; i < N; i += 2)
+    qsort (&items[i], 2, sizeof (Item), compare_ascending);
   assert_items (result, items, N);
+  gst_harness_teardown (h);
+}
+
+/* Pushes records of 1000 residues in blocks of so many; `kept` gets the blocks. */
+static void
+push_even_items (GstHarness * h, Item * items, const guint * counts, guint n, GPtrArray * kept)
+{
+  for (guint i = 0, done = 0; i < n; done += counts[i++]) {
+    for (guint k = done; k < done + counts[i]; k++)
+      items[k] = (Item) {.id = k, .length = 1000 };
+    g_ptr_array_add (kept, make_block (items + done, counts[i]));
+    gst_harness_push (h, gst_buffer_ref (g_ptr_array_index (kept, i)));
+  }
+  gst_harness_push_event (h, gst_event_new_eos ());
+}
+
+/* Blocks that are sorted as they are leave uncopied, but not small ones, and as they came: others
+ * may have them, too. */
+static void
+test_uncopied (void)
+{
+  static const guint counts[] = { 100, 90, 10, 5, 200 };
+  static const guint expected[] = { 100, 90, 15, 200 };
+  g_autoptr (GPtrArray) kept = g_ptr_array_new_with_free_func ((GDestroyNotify) gst_buffer_unref);
+  g_autoptr (GArray) result = g_array_new (FALSE, FALSE, sizeof (Item));
+  GstHarness *h = harness_new ("");
+  Item items[405];
+
+  push_even_items (h, items, counts, G_N_ELEMENTS (counts), kept);
+  for (guint i = 0; i < G_N_ELEMENTS (expected); i++) {
+    GstBuffer *block = gst_harness_pull (h), *from = g_ptr_array_index (kept, i < 3 ? i : 4);
+    gboolean same = gst_buffer_peek_memory (block, 0) == gst_buffer_peek_memory (from, 0);
+
+    g_assert_cmpuint (gst_seq_block_get_n_records (block), ==, expected[i]);
+    g_assert_cmpint (same, ==, i != 2);
+    g_assert_true (block != from);
+    g_assert_cmpint (GST_BUFFER_FLAG_IS_SET (block, GST_BUFFER_FLAG_DISCONT), ==, i == 0);
+    take_block (block, result);
+    gst_buffer_unref (block);
+  }
+  g_assert_null (gst_harness_try_pull (h));
+  assert_items (result, items, G_N_ELEMENTS (items));
+  for (guint i = 0; i < kept->len; i++)
+    g_assert_true (gst_buffer_is_writable (g_ptr_array_index (kept, i)));
+  gst_harness_teardown (h);
+}
+
+/* Where a window ends within a block, both parts are copied. */
+static void
+test_uncopied_parts (void)
+{
+  static const guint counts[] = { 100, 300 };
+  static const guint expected[] = { 100, 100, 200 };
+  g_autoptr (GPtrArray) kept = g_ptr_array_new_with_free_func ((GDestroyNotify) gst_buffer_unref);
+  g_autoptr (GArray) result = g_array_new (FALSE, FALSE, sizeof (Item));
+  GstHarness *h = harness_new ("window=200");
+  Item items[400];
+
+  push_even_items (h, items, counts, G_N_ELEMENTS (counts), kept);
+  for (guint i = 0; i < G_N_ELEMENTS (expected); i++) {
+    GstBuffer *block = gst_harness_pull (h), *from = g_ptr_array_index (kept, i > 0);
+
+    g_assert_cmpuint (gst_seq_block_get_n_records (block), ==, expected[i]);
+    g_assert_cmpint (gst_buffer_peek_memory (block, 0) == gst_buffer_peek_memory (from, 0), ==,
+        i == 0);
+    take_block (block, result);
+    gst_buffer_unref (block);
+  }
+  g_assert_null (gst_harness_try_pull (h));
+  assert_items (result, items, G_N_ELEMENTS (items));
   gst_harness_teardown (h);
 }
 
@@ -346,6 +417,8 @@ main (int argc, char **argv)
   g_test_add_func ("/seqsort/block-sizes", test_block_sizes);
   g_test_add_func ("/seqsort/more-memories", test_more_memories);
   g_test_add_func ("/seqsort/recycling", test_recycling);
+  g_test_add_func ("/seqsort/uncopied", test_uncopied);
+  g_test_add_func ("/seqsort/uncopied-parts", test_uncopied_parts);
   if (g_test_perf ())
     g_test_add_func ("/seqsort/time", time_sort);
   return g_test_run ();
