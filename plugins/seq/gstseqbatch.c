@@ -31,6 +31,7 @@
 #include "auto-workers.h"
 #include "batch-plan.h"
 #include "event-flow.h"
+#include "gstseqbatchcounts.h"
 #include "gstseqbatchoutput.h"
 #include "gstseqbatchsettings.h"
 #include "workers.h"
@@ -45,14 +46,15 @@ GST_DEBUG_CATEGORY (gst_seq_batch_debug);
  * thread, and to get the memory back from that thread's cache */
 #define LEAST_HANDED_OVER ((gsize) 2 << 20)
 
-/* rows after which batches are made while a block is still being read */
-#define ROWS_PER_PUSH 16384
+/* rows of a block after which batches are made, so that workers write them while the tokens of the
+ * next rows are counted */
+#define ROWS_PER_START 256
 
-typedef struct
-{
-  guint64 records, batches, tokens, slots;
-  guint64 truncated, windows, skipped, dropped, dropped_windows, unknown;
-} Counts;
+/* records ahead whose residues are asked for where a tokenizer has to see them, and how much: the
+ * rest of a long one the processor finds by itself */
+#define RECORDS_AHEAD 8
+#define BYTES_AHEAD 192
+#define LINE 64
 
 struct _GstSeqBatch
 {
@@ -65,7 +67,7 @@ struct _GstSeqBatch
   GstSeqBatchBudget budget;     /* what downstream asked for */
   gboolean budget_changed;
   gboolean shrinkable;          /* batches may have any shape */
-  Counts counts;
+  GstSeqBatchCounts counts;
   guint n_workers;
 
   /* streaming thread; set up in READY to PAUSED */
@@ -75,7 +77,7 @@ struct _GstSeqBatch
   gboolean truncate_left;
   gboolean failed;              /* after an error nothing comes out, until a flush */
   SeqBatchPlan *plan;
-  guint rows_since_push;
+  guint rows_since_start;
   SeqWorkers *workers;
   GQueue jobs;                  /* of GstSeqBatchJob, oldest first */
   guint max_jobs;
@@ -235,34 +237,6 @@ check_job (GstSeqBatch * self, const GstSeqBatchJob * job)
   return FALSE;
 }
 
-/* Adds a batch's rows to the counts: `dropped` ones are not in any other. */
-static void
-count_rows (GstSeqBatch * self, const SeqBatchRow * rows, guint n, gboolean dropped)
-{
-  Counts *c = &self->counts;
-
-  for (guint i = 0; i < n; i++) {
-    guint64 first = rows[i].window == 0;
-
-    *(dropped ? &c->dropped : &c->records) += first;
-    c->truncated += !dropped && (rows[i].flags & GST_SEQ_BATCH_RECORD_TRUNCATED);
-    *(dropped ? &c->dropped_windows : &c->windows) +=
-        (rows[i].flags & GST_SEQ_BATCH_RECORD_WINDOW) != 0;
-  }
-}
-
-static void
-count_job (GstSeqBatch * self, const GstSeqBatchJob * job)
-{
-  GST_OBJECT_LOCK (self);
-  count_rows (self, job->rows, job->n_rows, FALSE);
-  self->counts.batches++;
-  self->counts.tokens += job->tokens;
-  self->counts.slots += gst_seq_batch_job_slots (job);
-  self->counts.unknown += job->result.unknown;
-  GST_OBJECT_UNLOCK (self);
-}
-
 /* Waits for the oldest batch and pushes it; after an error (`ret`) it only lets go of it. */
 static GstFlowReturn
 finish_job (GstSeqBatch * self, GstFlowReturn ret)
@@ -276,7 +250,9 @@ finish_job (GstSeqBatch * self, GstFlowReturn ret)
   if (ret == GST_FLOW_OK) {
     GstBuffer *buffer = gst_seq_batch_job_finish (job);
 
-    count_job (self, job);
+    GST_OBJECT_LOCK (self);
+    gst_seq_batch_counts_add (&self->counts, job);
+    GST_OBJECT_UNLOCK (self);
     ret = gst_pad_push (self->srcpad, buffer);
   }
   gst_seq_batch_job_free (job);
@@ -337,7 +313,7 @@ static void
 drop_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
 {
   GST_OBJECT_LOCK (self);
-  count_rows (self, batch->rows, batch->n_rows, TRUE);
+  gst_seq_batch_counts_add_dropped (&self->counts, batch->rows, batch->n_rows);
   GST_OBJECT_UNLOCK (self);
   for (guint i = 0; i < batch->n_rows; i++)
     release_row (&batch->rows[i], NULL);
@@ -402,10 +378,9 @@ take_new_limits (GstSeqBatch * self)
   gst_pad_mark_reconfigure (self->srcpad);
 }
 
-/* Writes and pushes all batches that are complete. When it returns nothing is on its way: what
- * the records so far give has been pushed, however slowly more of them come. */
+/* Starts all batches that are complete. After an error nothing is on its way. */
 static GstFlowReturn
-push_batches (GstSeqBatch * self)
+start_batches (GstSeqBatch * self)
 {
   GstFlowReturn ret = GST_FLOW_OK;
   SeqPlannedBatch batch;
@@ -418,7 +393,15 @@ push_batches (GstSeqBatch * self)
     else
       ret = take_batch (self, &batch);
   }
-  return finish_jobs (self, ret);
+  return ret == GST_FLOW_OK ? ret : finish_jobs (self, ret);
+}
+
+/* Writes and pushes all batches that are complete. When it returns nothing is on its way: what
+ * the records so far give has been pushed, however slowly more of them come. */
+static GstFlowReturn
+push_batches (GstSeqBatch * self)
+{
+  return finish_jobs (self, start_batches (self));
 }
 
 /* ---- records in ---- */
@@ -431,10 +414,22 @@ add_row (GstSeqBatch * self, const SeqBatchRow * row)
 
   block->pending++;
   seq_batch_plan_add (self->plan, row);
-  if (++self->rows_since_push < ROWS_PER_PUSH)
+  if (++self->rows_since_start < ROWS_PER_START)
     return GST_FLOW_OK;
-  self->rows_since_push = 0;
-  return push_batches (self);
+  self->rows_since_start = 0;
+  return start_batches (self);
+}
+
+/* What comes before the error goes out before it. */
+static GstFlowReturn
+fail_no_memory (GstSeqBatch * self, const SeqBatchRow * row)
+{
+  GstFlowReturn ret = push_batches (self);
+
+  if (ret != GST_FLOW_OK)
+    return ret;
+  post_no_memory (self, row);
+  return GST_FLOW_ERROR;
 }
 
 static GstFlowReturn
@@ -457,10 +452,8 @@ add_windows (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize 
     row.window++;
     step = seq_tokenizer_token_position (self->tokenizer, residues + row.start,
         record->seq_len - row.start, self->stride);
-    if (step == SEQ_TOKENIZER_NO_MEMORY) {
-      post_no_memory (self, &row);
-      return GST_FLOW_ERROR;
-    }
+    if (step == SEQ_TOKENIZER_NO_MEMORY)
+      return fail_no_memory (self, &row);
     row.start += step;
   }
   return ret;
@@ -479,10 +472,8 @@ add_truncated (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsiz
   if (self->truncate_left)
     start = seq_tokenizer_token_position (self->tokenizer, block->source.data + record->seq,
         record->seq_len, body - self->max_body);
-  if (start == SEQ_TOKENIZER_NO_MEMORY) {
-    post_no_memory (self, &row);
-    return GST_FLOW_ERROR;
-  }
+  if (start == SEQ_TOKENIZER_NO_MEMORY)
+    return fail_no_memory (self, &row);
   row.start = start;
   return add_row (self, &row);
 }
@@ -507,7 +498,7 @@ add_overlong (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize
     case GST_SEQ_OVERLONG_ERROR:
       break;
   }
-  ret = push_batches (self);    /* what comes before the error goes out before it */
+  ret = push_batches (self);    /* what comes before the error, as above */
   if (ret != GST_FLOW_OK)
     return ret;
   name = dup_name (&block->source, record);
@@ -529,13 +520,22 @@ add_record (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index)
     .name_len = record->name_len
   };
 
-  if (body == SEQ_TOKENIZER_NO_MEMORY) {
-    post_no_memory (self, &row);
-    return GST_FLOW_ERROR;
-  }
+  if (body == SEQ_TOKENIZER_NO_MEMORY)
+    return fail_no_memory (self, &row);
   if (body > self->max_body)
     return add_overlong (self, block, index, body);
   return add_row (self, &row);
+}
+
+/* Always inlined, because to gcc 12 a function that only prefetches does nothing. */
+static inline __attribute__ ((always_inline)) void
+prefetch_residues (const SeqBatchSource * source, guint32 index)
+{
+  const GstSeqRecord *record = &source->records[index];
+
+  __builtin_prefetch (source->data + record->name);
+  for (gsize i = 0; i < BYTES_AHEAD; i += LINE)
+    __builtin_prefetch (source->data + record->seq + i);
 }
 
 static GstFlowReturn
@@ -544,8 +544,11 @@ add_block (GstSeqBatch * self, GstSeqBatchBlock * block)
   guint n_records = gst_seq_block_get_n_records (block->buffer);
   GstFlowReturn ret = GST_FLOW_OK;
 
-  for (guint i = 0; ret == GST_FLOW_OK && i < n_records; i++)
+  for (guint i = 0; ret == GST_FLOW_OK && i < n_records; i++) {
+    if (n_records - i > RECORDS_AHEAD)
+      prefetch_residues (&block->source, i + RECORDS_AHEAD);
     ret = add_record (self, block, i);
+  }
   if (ret == GST_FLOW_OK)
     ret = push_batches (self);
   if (ret == GST_FLOW_OK)
@@ -583,31 +586,16 @@ gst_seq_batch_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 static GstStructure *
 get_stats (GstSeqBatch * self)
 {
-  GstStructure *stats;
-  gdouble utilisation;
-  Counts c;
+  GstSeqBatchCounts counts;
   GstSeqBatchBudget budget;
   guint workers;
 
   GST_OBJECT_LOCK (self);
-  c = self->counts;
+  counts = self->counts;
   budget = self->budget;
   workers = self->n_workers;
   GST_OBJECT_UNLOCK (self);
-
-  utilisation = c.slots > 0 ? (gdouble) c.tokens / c.slots : 0.0;
-  stats = gst_structure_new ("seq-batch-stats",
-      "records", G_TYPE_UINT64, c.records, "batches", G_TYPE_UINT64, c.batches,
-      "tokens", G_TYPE_UINT64, c.tokens, "slots", G_TYPE_UINT64, c.slots,
-      "utilisation", G_TYPE_DOUBLE, utilisation,
-      "padding-waste", G_TYPE_DOUBLE, c.slots > 0 ? 1.0 - utilisation : 0.0,
-      "truncated", G_TYPE_UINT64, c.truncated, "windows", G_TYPE_UINT64, c.windows,
-      "skipped", G_TYPE_UINT64, c.skipped, "dropped", G_TYPE_UINT64, c.dropped,
-      "dropped-windows", G_TYPE_UINT64, c.dropped_windows,
-      "unknown", G_TYPE_UINT64, c.unknown, "workers", G_TYPE_UINT, workers,
-      "budget-tokens", G_TYPE_UINT64, budget.max_tokens,
-      "budget-records", G_TYPE_UINT, budget.max_records, NULL);
-  return stats;
+  return gst_seq_batch_counts_to_stats (&counts, &budget, workers);
 }
 
 /* All records that wait go into batches, however few they are. Nobody upstream sees what comes of
@@ -634,10 +622,10 @@ reset (GstSeqBatch * self)
 {
   seq_batch_plan_clear (self->plan, release_row, NULL);
   self->next_number = 0;
-  self->rows_since_push = 0;
+  self->rows_since_start = 0;
   self->failed = FALSE;
   GST_OBJECT_LOCK (self);
-  self->counts = (Counts) { 0 };
+  self->counts = (GstSeqBatchCounts) { 0 };
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -733,7 +721,7 @@ take_settings (GstSeqBatch * self, GError ** error)
   self->limits_changed = self->budget_changed = FALSE;
   self->budget = (GstSeqBatchBudget) { 0 };
   self->shrinkable = FALSE;
-  self->counts = (Counts) { 0 };
+  self->counts = (GstSeqBatchCounts) { 0 };
   GST_OBJECT_UNLOCK (self);
 
   self->tokenizer = seq_tokenizer_new (active->tokenizer, active->unknown, error);
@@ -777,7 +765,7 @@ start (GstSeqBatch * self)
   self->workers = seq_workers_new (n_workers, job_func, NULL);
   self->max_jobs = JOBS_PER_THREAD * (n_workers + 1);
   self->next_number = 0;
-  self->rows_since_push = 0;
+  self->rows_since_start = 0;
   self->failed = FALSE;
   gst_seq_batch_memory_set_flushing (&self->memory, FALSE);
   return TRUE;

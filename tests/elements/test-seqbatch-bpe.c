@@ -58,13 +58,18 @@ test_contig (void)
   harness_free (h);
 }
 
-/* Merges in no order make a contig one piece; where there is no memory for it an error names it. */
+/* Merges in no order make a contig one piece; where there is no memory for it an error names it,
+ * behind the batches of the records before it. */
 static void
 test_no_memory (void)
 {
+  enum { N = 700 };             /* more than are read before the first batches begin */
   g_autofree gchar *path = data_path ("dna-bpe-shuffled.json");
-  g_autofree gchar *properties = g_strdup_printf ("tokenizer=\"%s\" workers=0", path);
+  g_autofree gchar *properties = g_strdup_printf ("tokenizer=\"%s\" batch-size=10 workers=2",
+      path);
+  g_autoptr (GPtrArray) batches = NULL;
   g_autofree gchar *contig = NULL;
+  const gchar *sequences[N];
   GstHarness *h;
   GstBuffer *block;
 
@@ -72,11 +77,15 @@ test_no_memory (void)
     return;
   contig = g_strnfill (64 << 20, 'A');
   h = harness_new (properties);
-  block = block_from (7, contig);
+  for (guint i = 0; i < N; i++)
+    sequences[i] = i == N - 1 ? contig : "ACGT";
+  block = block_of (7, sequences, N);
   limit_memory ();
   g_assert_cmpint (gst_harness_push (h, block), ==, GST_FLOW_ERROR);
   assert_one_error (h->element, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
-      "record 7 'r7': no memory to tokenize its 67108864 residues");
+      "record 706 'r706': no memory to tokenize its 67108864 residues");
+  batches = pull_batches (h, 0);
+  g_assert_cmpuint (batches->len, ==, (N - 1) / 10);
   harness_free (h);
 }
 

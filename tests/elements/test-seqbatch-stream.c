@@ -433,15 +433,20 @@ test_flow_returns (void)
     GST_FLOW_CUSTOM_ERROR_1
   };
 
+  /* from the first on, while the block is being read, and behind that */
+  static const guint goods[] = { 0, 5, 195 };
+  enum { N = 400 };
+
   for (gsize i = 0; i < G_N_ELEMENTS (flows); i++) {
-    for (guint good = 0; good < 6; good += 5) {
+    for (guint g = 0; g < G_N_ELEMENTS (goods); g++) {
       GstHarness *h = harness_new ("batch-size=2 workers=3");
+      guint good = goods[g];
       Refusal refusal = { good, flows[i], 0 };
       g_autoptr (GRand) rand = g_rand_new_with_seed (1);
-      g_auto (GStrv) sequences = random_sequences (rand, 40, 30, "ACG");
+      g_auto (GStrv) sequences = random_sequences (rand, N, 30, "ACG");
 
       gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, refuse_probe, &refusal, NULL);
-      g_assert_cmpint (gst_harness_push (h, block_of (0, (const gchar * const *) sequences, 40)),
+      g_assert_cmpint (gst_harness_push (h, block_of (0, (const gchar * const *) sequences, N)),
           ==, flows[i]);
       g_assert_cmpuint (refusal.seen, ==, good + 1);
       assert_no_error_posted (h->element);
