@@ -46,6 +46,8 @@ seq_arena_pool_new (gsize max_free)
 static void
 arena_free (SeqArena * arena)
 {
+  if (arena->companion)
+    arena->companion_free (arena->companion);
   ASAN_UNPOISON_MEMORY_REGION (arena->data, arena->capacity);
   free (arena->data);
   g_free (arena);

@@ -20,6 +20,9 @@ struct _SeqArena
 {
   guint8 *data;                 /* aligned to SEQ_ARENA_ALIGNMENT; contents undefined */
   gsize capacity;               /* at least what was asked for */
+  gpointer companion;           /* of whoever uses it: what is used again together with the arena;
+                                 * NULL of a new one */
+  GDestroyNotify companion_free;        /* called where the pool frees the arena */
 
   /*< private >*/
   SeqArenaPool *pool;

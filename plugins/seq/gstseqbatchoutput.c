@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "block-map.h"
+#include "gstseqbatchpool.h"
 
 #define GST_CAT_DEFAULT gst_seq_batch_debug
 
@@ -287,7 +288,9 @@ gst_seq_batch_memory_clear (GstSeqBatchMemory * memory)
 {
   memory_set_pool (memory, NULL);
   gst_clear_object (&memory->allocator);
-  g_clear_pointer (&memory->arenas, seq_arena_pool_unref);
+  if (memory->own_pool)
+    gst_buffer_pool_set_active (memory->own_pool, FALSE);
+  gst_clear_object (&memory->own_pool);
   gst_allocation_params_init (&memory->params);
 }
 
@@ -348,20 +351,8 @@ gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, Gst
   memory->params.align |= ALIGNMENT - 1;
   if (!memory->allocator && memory->params.align == ALIGNMENT - 1 && memory->params.flags == 0 &&
       memory->params.prefix == 0 && memory->params.padding == 0)
-    memory->arenas = seq_arena_pool_new (MAX_FREE_MEMORY);
+    memory->own_pool = gst_seq_batch_pool_new (MAX_FREE_MEMORY);
   gst_query_unref (query);
-}
-
-static GstMemory *
-memory_allocate (GstSeqBatchMemory * memory, gsize size)
-{
-  SeqArena *arena;
-
-  if (!memory->arenas)
-    return gst_allocator_alloc (memory->allocator, size, &memory->params);
-  arena = seq_arena_acquire (memory->arenas, size);
-  return arena ? gst_memory_new_wrapped (0, arena->data, arena->capacity, 0, size, arena,
-      (GDestroyNotify) seq_arena_release) : NULL;
 }
 
 /* Maps job->memory for writing, or lets go of it where it is of no use. */
@@ -381,6 +372,14 @@ map_memory (GstSeqBatchJob * job, gsize size)
   }
   g_clear_pointer (&job->memory, gst_memory_unref);
   return FALSE;
+}
+
+/* Where downstream proposes nothing */
+static GstFlowReturn
+own_pool_acquire (GstBufferPool * pool, gsize size, GstSeqBatchJob * job)
+{
+  job->buffer = gst_seq_batch_pool_acquire (pool, size, job->n_tensors, &job->map.data);
+  return job->buffer ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
 /* From the pool where the batch fits into its buffers, else from the allocator. */
@@ -404,7 +403,9 @@ memory_acquire (GstSeqBatchMemory * memory, gsize size, gboolean wait, GstSeqBat
     gst_clear_buffer (&job->pool_buffer);
     memory_set_pool (memory, NULL);
   }
-  job->memory = memory_allocate (memory, size);
+  if (memory->own_pool)
+    return own_pool_acquire (memory->own_pool, size, job);
+  job->memory = gst_allocator_alloc (memory->allocator, size, &memory->params);
   if (map_memory (job, size))
     return GST_FLOW_OK;
   if (memory->allocator) {
@@ -632,18 +633,30 @@ take_memory (GstSeqBatchJob * job)
       hold_free);
 }
 
-GstBuffer *
-gst_seq_batch_job_finish (GstSeqBatchJob * job)
+/* A buffer of the memory from downstream */
+static GstBuffer *
+share_memory (GstSeqBatchJob * job, GstSeqBatchMeta ** meta)
 {
   GstMemory *memory = take_memory (job);
   GstBuffer *buffer = gst_buffer_new ();
-  GstSeqBatchMeta *meta;
 
   for (guint i = 0; i < job->n_tensors; i++)
     gst_buffer_append_memory (buffer, gst_memory_share (memory, job->offsets[i], job->sizes[i]));
   gst_memory_unref (memory);
+  *meta = gst_buffer_add_seq_batch_meta (buffer, job->table, job->n_rows);
+  return buffer;
+}
 
-  meta = gst_buffer_add_seq_batch_meta (buffer, job->table, job->n_rows);
+GstBuffer *
+gst_seq_batch_job_finish (GstSeqBatchJob * job)
+{
+  GstBuffer *buffer = g_steal_pointer (&job->buffer);
+  GstSeqBatchMeta *meta;
+
+  if (buffer)
+    meta = gst_seq_batch_pool_finish (buffer, job->offsets, job->sizes, job->table, job->n_rows);
+  else
+    buffer = share_memory (job, &meta);
   meta->layout = job->shape.packed ? GST_SEQ_LAYOUT_PACKED : GST_SEQ_LAYOUT_PADDED;
   meta->batch = job->number;
   meta->tokens = job->tokens;
@@ -669,6 +682,7 @@ gst_seq_batch_job_free (GstSeqBatchJob * job)
     gst_memory_unref (job->memory);
   }
   gst_clear_buffer (&job->pool_buffer);
+  gst_clear_buffer (&job->buffer);
   g_clear_pointer (&job->table, g_bytes_unref);
   seq_arena_release (job->arena);
 }

@@ -74,7 +74,7 @@ typedef struct
   gboolean flushing;            /* lock */
   GstBufferPool *pool;          /* lock, to change it */
   gsize pool_size;
-  SeqArenaPool *arenas;         /* where downstream proposes nothing */
+  GstBufferPool *own_pool;      /* where downstream proposes nothing */
   SeqArenaPool *tables;         /* of jobs and metas: with malloc, who frees what another thread has
                                  * allocated waits for that thread */
   GstAllocator *allocator;
@@ -114,8 +114,9 @@ typedef struct
 
   guint n_tensors;
   GstSeqTensorInfo tensors[GST_SEQ_BATCH_MAX_TENSORS];
-  gsize offsets[GST_SEQ_BATCH_MAX_TENSORS];     /* of each tensor's memory in `memory` */
+  gsize offsets[GST_SEQ_BATCH_MAX_TENSORS];     /* of each tensor's memory in `map` */
   gsize sizes[GST_SEQ_BATCH_MAX_TENSORS];
+  GstBuffer *buffer;            /* of the own pool; else NULL, and: */
   GstBuffer *pool_buffer;
   gboolean held;                /* memory stays mapped for as long as the tensors are used */
   GstMemory *memory;
