@@ -3,13 +3,13 @@
 
 #include "arena.h"
 
-/* An arena with the buffer that goes with it. While the buffer is in use it holds the arena through
- * its memories; while it is free the arena has it as its companion. */
+/* An arena with the buffer that goes with it, whose memories are parts of one. While the buffer is in
+ * use it holds the arena through them; while it is free the arena has it as its companion. */
 typedef struct
 {
   SeqArena *arena;              /* NULL while the arena's pool frees it */
   GstBuffer *buffer;            /* not looked at once it has been let go */
-  gint refs;                    /* of the memories; atomic */
+  GstMemory *whole;             /* held by its parts */
 } Batch;
 
 struct _GstSeqBatchPool
@@ -22,14 +22,12 @@ G_DEFINE_TYPE (GstSeqBatchPool, gst_seq_batch_pool, GST_TYPE_BUFFER_POOL)
 
 static G_DEFINE_QUARK (gst-seq-batch, batch)
 
-/* The last of the memories is gone, wherever they have been since. */
+/* The last part of the memory is gone, wherever it has been since. */
 static void
-batch_unref (gpointer data)
+batch_end (gpointer data)
 {
   Batch *batch = data;
 
-  if (!g_atomic_int_dec_and_test (&batch->refs))
-    return;
   if (batch->arena) {
     batch->arena->companion = NULL;
     seq_arena_release (batch->arena);
@@ -52,10 +50,13 @@ batch_new (SeqArena * arena, guint n_memories)
 {
   Batch *batch = g_new (Batch, 1);
 
-  *batch = (Batch) { arena, gst_buffer_new (), n_memories };
+  batch->arena = arena;
+  batch->buffer = gst_buffer_new ();
+  batch->whole = gst_memory_new_wrapped (0, arena->data, arena->capacity, 0, arena->capacity, batch,
+      batch_end);
   for (guint i = 0; i < n_memories; i++)
-    gst_buffer_append_memory (batch->buffer, gst_memory_new_wrapped (0, arena->data,
-            arena->capacity, 0, arena->capacity, batch, batch_unref));
+    gst_buffer_append_memory (batch->buffer, gst_memory_share (batch->whole, 0, -1));
+  gst_memory_unref (batch->whole);
   GST_BUFFER_FLAG_UNSET (batch->buffer, GST_BUFFER_FLAG_TAG_MEMORY);
   gst_mini_object_set_qdata (GST_MINI_OBJECT (batch->buffer), batch_quark (), batch, NULL);
   arena->companion = batch;
@@ -113,10 +114,11 @@ static gboolean
 is_intact (GstBuffer * buffer)
 {
   gboolean intact = !GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_TAG_MEMORY);
+  gint n = gst_buffer_n_memory (buffer);
 
-  for (guint i = 0; intact && i < gst_buffer_n_memory (buffer); i++)
+  for (gint i = 0; intact && i < n; i++)
     intact = GST_MINI_OBJECT_REFCOUNT_VALUE (gst_buffer_peek_memory (buffer, i)) == 1;
-  return intact;
+  return intact && GST_MINI_OBJECT_REFCOUNT_VALUE (get_batch (buffer)->whole) == n;
 }
 
 static void
