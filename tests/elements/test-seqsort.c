@@ -296,6 +296,8 @@ push_even_items (GstHarness * h, Item * items, const guint * counts, guint n, GP
     for (guint k = done; k < done + counts[i]; k++)
       items[k] = (Item) {.id = k, .length = 1000 };
     g_ptr_array_add (kept, make_block (items + done, counts[i]));
+    /* what is behind memory 0 is no part of the block */
+    gst_buffer_append_memory (g_ptr_array_index (kept, i), gst_allocator_alloc (NULL, 100, NULL));
     gst_harness_push (h, gst_buffer_ref (g_ptr_array_index (kept, i)));
   }
   gst_harness_push_event (h, gst_event_new_eos ());
