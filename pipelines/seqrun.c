@@ -206,7 +206,13 @@ on_message (GstBus * bus, GstMessage * message, gpointer data)
       if (!run->failed)         /* what follows the first is its consequence */
         print_problem (run, message);
       run->failed = TRUE;
-      g_main_loop_quit (run->loop);
+      /* a record that is cut where the input ended, say: those before it still arrive, up to EOS,
+       * unless it is where they should arrive that failed */
+      if (run->n_interrupts == 0
+          || GST_OBJECT_FLAG_IS_SET (GST_MESSAGE_SRC (message), GST_ELEMENT_FLAG_SINK))
+        g_main_loop_quit (run->loop);
+      else
+        gst_element_set_state (run->pipeline, GST_STATE_PLAYING);
       break;
     case GST_MESSAGE_WARNING:
       print_problem (run, message);
@@ -269,13 +275,13 @@ finish (Run * run, gdouble seconds)
 {
   gboolean complete;
 
-  if (run->failed)
-    return EXIT_FAILED;
   if (!run->ended)              /* stopped by the second interrupt: what arrived is by chance */
-    return EXIT_INTERRUPTED;
+    return run->failed ? EXIT_FAILED : EXIT_INTERRUPTED;
   if (!quiet)
     seqrun_account_print (run->account, account_file (run->pipeline), seconds);
   complete = seqrun_account_check (run->account, stderr);
+  if (run->failed)
+    return EXIT_FAILED;
   if (!complete)
     return EXIT_MISSING;
   return run->n_interrupts > 0 ? EXIT_INTERRUPTED : EXIT_OK;

@@ -645,6 +645,13 @@ seq_fastx_finish (SeqFastx * self, GError ** error)
   return TRUE;
 }
 
+void
+seq_fastx_cut (SeqFastx * self)
+{
+  seq_fastx_skip_record (self);
+  begin_file (self);
+}
+
 SeqBlock *
 seq_fastx_pop (SeqFastx * self)
 {

@@ -135,6 +135,10 @@ void seq_fastx_unreserve (SeqFastx * self);
  * another file; ids and the block that is being filled go on. */
 gboolean seq_fastx_finish (SeqFastx * self, GError ** error);
 
+/* The same of a file that is not read to its end: a record that is open is none. Its id is not given
+ * to another. */
+void seq_fastx_cut (SeqFastx * self);
+
 /* The next block that is full, or NULL. The caller owns it. */
 SeqBlock *seq_fastx_pop (SeqFastx * self);
 

@@ -93,6 +93,14 @@ seq_reader_finish_input (SeqReader * self)
   seq_inflate_finish_input (self->inflate);
 }
 
+void
+seq_reader_cut_input (SeqReader * self)
+{
+  seq_fastx_cut (self->parser);
+  if (self->recovery)
+    seq_recovery_forget (self->recovery);
+}
+
 /* Parses one piece, so that at most two blocks become ready before they are asked for. */
 static void
 parse_some (SeqReader * self)

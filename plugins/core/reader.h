@@ -63,6 +63,10 @@ void seq_reader_begin_at (SeqReader * self, const SeqFastxPosition * position);
 void seq_reader_feed (SeqReader * self, const guint8 * data, gsize size);
 void seq_reader_finish_input (SeqReader * self);
 
+/* Instead of finish_input: the file is not read to its end. A record that is open is none. Then
+ * begin_file, or flush. */
+void seq_reader_cut_input (SeqReader * self);
+
 /* `block` is set, and owned by the caller, with SEQ_READER_BLOCK only. Errors come from
  * SEQ_FASTX_ERROR and SEQ_INFLATE_ERROR, with recovery also G_FILE_ERROR. */
 SeqReaderStatus seq_reader_next (SeqReader * self, SeqBlock ** block, GError ** error);

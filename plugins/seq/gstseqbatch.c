@@ -75,7 +75,7 @@ struct _GstSeqBatch
   SeqTokenizer *tokenizer;
   guint32 max_length, max_body, stride, specials;
   gboolean truncate_left;
-  gboolean failed;              /* after an error nothing comes out, until a flush */
+  GstFlowReturn flow;           /* first that was not OK; nothing comes out behind it, until a flush */
   SeqBatchPlan *plan;
   guint rows_since_start;
   SeqWorkers *workers;
@@ -102,26 +102,6 @@ GST_ELEMENT_REGISTER_DEFINE (seqbatch, "seqbatch", GST_RANK_NONE, GST_TYPE_SEQ_B
 
 /* ---- caps and memory ---- */
 
-/* Bytes of the largest batches that the limits allow, 0 where they don't say. A record that passes
- * max-tokens on its own makes a larger one. */
-static gsize
-max_batch_size (GstSeqBatch * self)
-{
-  const GstSeqBatchSettings *settings = &self->active;
-  guint64 rows = settings->batch_size, slots = settings->max_tokens, most_rows;
-
-  if (!self->shape.packed && self->shape.row_length > 0 && rows > 0
-      && (slots == 0 || slots / rows >= self->shape.row_length))
-    slots = rows * self->shape.row_length;
-  else if (settings->cost == SEQ_BATCH_COST_QUADRATIC ||
-      (settings->cost == SEQ_BATCH_COST_TOKENS && !self->shape.packed))
-    return 0;
-  most_rows = slots / MAX (self->specials, 1);
-  if (rows > 0)
-    most_rows = MIN (rows, most_rows);
-  return gst_seq_batch_shape_size (&self->shape, MAX (most_rows, self->shape.fixed_rows), slots);
-}
-
 /* Downstream chooses between flexible and, where one shape holds for the stream, static. */
 static gboolean
 negotiate (GstSeqBatch * self)
@@ -143,7 +123,7 @@ negotiate (GstSeqBatch * self)
     GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("downstream takes none of the tensors that the "
             "properties make%s", can_be_fixed ? "" : "; for static tensors set pad-to and "
             "batch-size, or fixed-total, max-tokens and batch-size"), (NULL));
-    self->failed = TRUE;
+    self->flow = GST_FLOW_ERROR;
     gst_caps_unref (caps);
     return FALSE;
   }
@@ -161,7 +141,8 @@ negotiate (GstSeqBatch * self)
     return FALSE;
   }
   gst_caps_replace (&self->caps, caps);
-  gst_seq_batch_memory_negotiate (&self->memory, self->srcpad, caps, max_batch_size (self),
+  gst_seq_batch_memory_negotiate (&self->memory, self->srcpad, caps,
+      gst_seq_batch_settings_get_max_size (&self->active, &self->shape, self->specials),
       self->max_jobs);
   gst_caps_unref (caps);
   return TRUE;
@@ -214,7 +195,7 @@ post_no_memory (GstSeqBatch * self, const SeqBatchRow * row)
           record->seq_len - row->start + gst_seq_batch_row_start (row)),
       ("the tokenizer's merges make it read whole words at once"),
       ("record", G_TYPE_UINT64, record->id, NULL));
-  self->failed = TRUE;
+  self->flow = GST_FLOW_ERROR;
 }
 
 /* Only an error where the user asked for one, or nothing sensible can be written. */
@@ -233,7 +214,7 @@ check_job (GstSeqBatch * self, const GstSeqBatchJob * job)
     post_unknown (self, &job->rows[job->result.unknown_row], job->result.unknown_position);
   else
     return TRUE;
-  self->failed = TRUE;
+  self->flow = GST_FLOW_ERROR;
   return FALSE;
 }
 
@@ -254,6 +235,7 @@ finish_job (GstSeqBatch * self, GstFlowReturn ret)
     gst_seq_batch_counts_add (&self->counts, job);
     GST_OBJECT_UNLOCK (self);
     ret = gst_pad_push (self->srcpad, buffer);
+    ret = MIN (ret, GST_FLOW_OK);       /* a custom success is no reason to stop */
   }
   gst_seq_batch_job_free (job);
   return ret;
@@ -288,7 +270,7 @@ start_job (GstSeqBatch * self, const SeqPlannedBatch * batch, gboolean * written
   if (error) {
     gst_element_message_full (GST_ELEMENT (self), GST_MESSAGE_ERROR, error->domain, error->code,
         g_strdup (error->message), NULL, __FILE__, GST_FUNCTION, __LINE__);
-    self->failed = TRUE;
+    self->flow = GST_FLOW_ERROR;
     g_error_free (error);
   }
   if (!job)
@@ -506,7 +488,7 @@ add_overlong (GstSeqBatch * self, GstSeqBatchBlock * block, guint32 index, gsize
           G_GSIZE_FORMAT " tokens, more than the %u that are allowed", record->id, name,
           body + self->specials, self->max_length), (NULL),
       ("record", G_TYPE_UINT64, record->id, NULL));
-  self->failed = TRUE;
+  self->flow = GST_FLOW_ERROR;
   return GST_FLOW_ERROR;
 }
 
@@ -557,6 +539,18 @@ add_block (GstSeqBatch * self, GstSeqBatchBlock * block)
   return ret;
 }
 
+/* Rows that wait would come out of a hole: they are forgotten. */
+static void
+keep_flow (GstSeqBatch * self, GstFlowReturn ret)
+{
+  if (ret == GST_FLOW_OK)
+    return;
+  if (self->flow == GST_FLOW_OK)
+    self->flow = ret;
+  seq_batch_plan_clear (self->plan, release_row, NULL);
+  self->rows_since_start = 0;
+}
+
 static GstFlowReturn
 gst_seq_batch_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 {
@@ -565,9 +559,12 @@ gst_seq_batch_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   GError *error = NULL;
   GstSeqBatchBlock *block;
 
-  if (self->failed) {
+  /* something was linked downstream */
+  if (self->flow == GST_FLOW_NOT_LINKED && gst_pad_needs_reconfigure (self->srcpad))
+    self->flow = GST_FLOW_OK;
+  if (self->flow != GST_FLOW_OK) {
     gst_buffer_unref (buffer);
-    return GST_FLOW_ERROR;
+    return self->flow;
   }
   block = gst_seq_batch_block_new (buffer, &error);
   if (block) {
@@ -576,8 +573,7 @@ gst_seq_batch_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
     GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("%s", error->message), (NULL));
     g_error_free (error);
   }
-  if (ret < GST_FLOW_EOS)
-    self->failed = TRUE;
+  keep_flow (self, ret);
   return ret;
 }
 
@@ -605,15 +601,21 @@ drain (GstSeqBatch * self)
 {
   GstFlowReturn ret;
 
-  if (self->failed)
+  if (self->flow != GST_FLOW_OK)
     return;
   seq_batch_plan_finish (self->plan);
   ret = push_batches (self);
-  if (ret >= GST_FLOW_EOS && ret != GST_FLOW_NOT_LINKED)
-    return;
-  if (!self->failed)
+  if (self->flow == GST_FLOW_OK && (ret < GST_FLOW_EOS || ret == GST_FLOW_NOT_LINKED))
     GST_ELEMENT_FLOW_ERROR (self, ret);
-  self->failed = TRUE;
+  keep_flow (self, ret);
+}
+
+/* What follows the drained records may be wanted again. */
+static void
+lift_eos (GstSeqBatch * self)
+{
+  if (self->flow == GST_FLOW_EOS)
+    self->flow = GST_FLOW_OK;
 }
 
 /* Forgets what waits, and counts anew: a flush starts another run over the records. */
@@ -623,7 +625,7 @@ reset (GstSeqBatch * self)
   seq_batch_plan_clear (self->plan, release_row, NULL);
   self->next_number = 0;
   self->rows_since_start = 0;
-  self->failed = FALSE;
+  self->flow = GST_FLOW_OK;
   GST_OBJECT_LOCK (self);
   self->counts = (GstSeqBatchCounts) { 0 };
   GST_OBJECT_UNLOCK (self);
@@ -637,14 +639,18 @@ gst_seq_batch_sink_event (GstPad * pad, GstObject * parent, GstEvent * event)
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_CAPS:       /* what comes out does not depend on them, but follows them */
       gst_event_unref (event);
-      return self->caps != NULL || (!self->failed && negotiate (self));
-    case GST_EVENT_STREAM_START:
+      return self->caps != NULL || (self->flow == GST_FLOW_OK && negotiate (self));
     case GST_EVENT_SEGMENT_DONE:
       drain (self);
       break;
+    case GST_EVENT_STREAM_START:
+      drain (self);
+      lift_eos (self);
+      break;
     case GST_EVENT_SEGMENT:
       drain (self);
-      if (!self->caps && !self->failed) /* upstream has none, but ours come before it */
+      lift_eos (self);
+      if (!self->caps && self->flow == GST_FLOW_OK) /* upstream has none, but ours come before it */
         negotiate (self);
       break;
     case GST_EVENT_EOS:
@@ -766,7 +772,7 @@ start (GstSeqBatch * self)
   self->max_jobs = JOBS_PER_THREAD * (n_workers + 1);
   self->next_number = 0;
   self->rows_since_start = 0;
-  self->failed = FALSE;
+  self->flow = GST_FLOW_OK;
   gst_seq_batch_memory_set_flushing (&self->memory, FALSE);
   return TRUE;
 }

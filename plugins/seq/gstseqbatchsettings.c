@@ -421,6 +421,24 @@ gst_seq_batch_settings_get_limits (const GstSeqBatchSettings * settings, SeqBatc
   }
 }
 
+gsize
+gst_seq_batch_settings_get_max_size (const GstSeqBatchSettings * settings,
+    const GstSeqBatchShape * shape, guint32 specials)
+{
+  guint64 rows = settings->batch_size, slots = settings->max_tokens, most_rows;
+
+  if (!shape->packed && shape->row_length > 0 && rows > 0
+      && (slots == 0 || slots / rows >= shape->row_length))
+    slots = rows * shape->row_length;
+  else if (settings->cost == SEQ_BATCH_COST_QUADRATIC ||
+      (settings->cost == SEQ_BATCH_COST_TOKENS && !shape->packed))
+    return 0;
+  most_rows = slots / MAX (specials, 1);
+  if (rows > 0)
+    most_rows = MIN (rows, most_rows);
+  return gst_seq_batch_shape_size (shape, MAX (most_rows, shape->fixed_rows), slots);
+}
+
 gboolean
 gst_seq_batch_budget_parse (GstEvent * event, GstSeqBatchBudget * budget)
 {

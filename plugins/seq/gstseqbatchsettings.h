@@ -108,6 +108,11 @@ gboolean gst_seq_batch_settings_has_fixed_total (const GstSeqBatchSettings * set
 void gst_seq_batch_settings_get_limits (const GstSeqBatchSettings * settings,
     SeqBatchLimits * limits);
 
+/* Bytes of the largest batches that the limits allow, 0 where they don't say; `specials`: tokens of
+ * an empty record. A record that passes max-tokens on its own makes a larger one. */
+gsize gst_seq_batch_settings_get_max_size (const GstSeqBatchSettings * settings,
+    const GstSeqBatchShape * shape, guint32 specials);
+
 /* What downstream has asked for: limits beside those of the properties, 0 = none */
 typedef struct
 {

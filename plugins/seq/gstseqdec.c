@@ -9,7 +9,9 @@
  *
  * Bytes that are lost on the way here (a queue that leaks, say) are an error, as far as buffers say
  * where they are, by offsets in bytes, or that something is missing, by the flag DISCONT. Where
- * upstream begins the file again, records do, too.
+ * upstream begins the file again, records do, too. Where the input ends before the length that
+ * upstream has announced, because the source was told to end (Ctrl-C, `num-buffers`), the record
+ * that is cut is left out, with a warning.
  *
  * |[
  * cat reads.fq.gz | gst-launch-1.0 fdsrc ! seqdec ! seqbatch tokenizer=nt6 ! fakesink
@@ -59,6 +61,7 @@ struct _GstSeqDec
   gboolean new_segment;         /* no buffer has come since */
   gboolean segment_done;        /* and the one before it was told to be over */
   guint64 segment_start;        /* of the latest segment, NONE if that is not in bytes */
+  guint64 segment_end;          /* where its bytes are to end, NONE if it does not say */
   guint64 position;             /* behind the last buffer, counted from the segment's start */
   guint64 end;                  /* the same as the last buffer said, NONE if it did not */
 };
@@ -109,6 +112,7 @@ count_left_out (GstSeqDec * self)
 static GstFlowReturn
 push_block (GstSeqDec * self, SeqBlock * block)
 {
+  GstFlowReturn ret;
   GstBuffer *buffer;
 
   if (gst_seq_parser_update_caps (&self->caps, block, self->alphabet)) {
@@ -129,7 +133,8 @@ push_block (GstSeqDec * self, SeqBlock * block)
   GST_OBJECT_LOCK (self);
   gst_seq_parser_count_block (&self->counts, buffer);
   GST_OBJECT_UNLOCK (self);
-  return gst_pad_push (self->srcpad, buffer);
+  ret = gst_pad_push (self->srcpad, buffer);
+  return MIN (ret, GST_FLOW_OK);        /* a custom success is no reason to stop */
 }
 
 /* Pushes what the reader has, until it wants more bytes (OK) or has enough (EOS). */
@@ -221,7 +226,7 @@ reset (GstSeqDec * self)
   self->need_segment = TRUE;
   self->segment_seqnum = GST_SEQNUM_INVALID;
   self->new_segment = TRUE;
-  self->segment_start = self->end = GST_BUFFER_OFFSET_NONE;
+  self->segment_start = self->segment_end = self->end = GST_BUFFER_OFFSET_NONE;
   self->position = 0;
   GST_OBJECT_LOCK (self);
   memset (&self->counts, 0, sizeof self->counts);
@@ -232,11 +237,12 @@ reset (GstSeqDec * self)
 static GstFlowReturn
 begin_again (GstSeqDec * self)
 {
-  guint64 start = self->segment_start;
+  guint64 start = self->segment_start, end = self->segment_end;
   guint32 seqnum = self->segment_seqnum;
 
   reset (self);
   self->segment_start = start;
+  self->segment_end = end;
   self->segment_seqnum = seqnum;
   return self->flow;
 }
@@ -352,15 +358,41 @@ handle_segment (GstSeqDec * self, GstEvent * event)
 
   gst_event_parse_segment (event, &segment);
   self->need_segment = self->new_segment = TRUE;
-  self->segment_start = segment->format == GST_FORMAT_BYTES ? segment->start :
-      GST_BUFFER_OFFSET_NONE;
+  self->segment_start = self->segment_end = GST_BUFFER_OFFSET_NONE;
+  if (segment->format == GST_FORMAT_BYTES) {
+    self->segment_start = segment->start;
+    self->segment_end = segment->stop != GST_BUFFER_OFFSET_NONE ? segment->stop :
+        segment->duration;
+  }
   self->segment_seqnum = gst_event_get_seqnum (event);
   gst_event_unref (event);
+}
+
+/* Where the end comes before the one that was announced (the source was told to end, say), the
+ * record that is open is cut: nothing but this tells one of FASTA from a whole one. */
+static void
+check_end (GstSeqDec * self)
+{
+  SeqFastxPosition open;
+  g_autofree gchar *within = NULL;
+
+  if (self->flow != GST_FLOW_OK || !self->in_file || self->end == GST_BUFFER_OFFSET_NONE
+      || self->segment_end == GST_BUFFER_OFFSET_NONE || self->end >= self->segment_end)
+    return;
+  if (seq_fastx_get_open_record (seq_reader_get_parser (self->reader), &open))
+    within = g_strdup_printf (", within record %" G_GUINT64_FORMAT ", which is left out",
+        open.record);
+  GST_ELEMENT_WARNING (self, RESOURCE, READ, ("the input was ended at byte %" G_GUINT64_FORMAT
+          " of %" G_GUINT64_FORMAT "%s", self->end, self->segment_end, within ? within : ""), (NULL));
+  seq_reader_cut_input (self->reader);
+  seq_reader_begin_file (self->reader);
+  self->in_file = FALSE;
 }
 
 static void
 handle_stream_start (GstSeqDec * self)
 {
+  check_end (self);
   if (self->flow == GST_FLOW_OK)
     keep_flow_of_event (self, push_rest_at_limit (self, finish_file (self)));
 }
@@ -384,6 +416,7 @@ handle_eos (GstSeqDec * self, GstEvent * event)
 {
   GstStructure *stats;
 
+  check_end (self);
   drain (self);
   if (self->flow == GST_FLOW_OK || self->flow == GST_FLOW_EOS) {
     GST_OBJECT_LOCK (self);

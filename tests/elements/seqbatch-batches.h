@@ -132,6 +132,24 @@ push_eos (GstHarness * h)
   g_assert_true (gst_harness_push_event (h, gst_event_new_eos ()));
 }
 
+static inline void
+push_segment (GstHarness * h)
+{
+  GstSegment segment;
+
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  g_assert_true (gst_harness_push_event (h, gst_event_new_segment (&segment)));
+}
+
+static inline void
+flush (GstHarness * h)
+{
+  g_assert_true (gst_harness_push_event (h, gst_event_new_flush_start ()));
+  g_assert_cmpint (push_list (h, "A"), ==, GST_FLOW_FLUSHING);
+  g_assert_true (gst_harness_push_event (h, gst_event_new_flush_stop (TRUE)));
+  push_segment (h);
+}
+
 static inline GStrv
 random_sequences (GRand * rand, guint n, guint max_length, const gchar * letters)
 {

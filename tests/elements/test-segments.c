@@ -127,6 +127,27 @@ count_records (GstHarness * h, guint64 * first_id)
   return n;
 }
 
+/* The one warning that was posted; none if `says` is NULL. No error. */
+static void
+assert_posted (GstElement * element, const gchar * says)
+{
+  GstBus *bus = gst_element_get_bus (element);
+  GstMessage *message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+  GError *error = NULL;
+
+  g_assert_cmpint (message != NULL, ==, says != NULL);
+  if (message != NULL) {
+    gst_message_parse_warning (message, &error, NULL);
+    g_assert_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ);
+    if (strstr (error->message, says) == NULL)
+      g_error ("'%s' does not say '%s'", error->message, says);
+    g_error_free (error);
+    gst_message_unref (message);
+  }
+  g_assert_null (gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR | GST_MESSAGE_WARNING));
+  gst_object_unref (bus);
+}
+
 static void
 test_decoder (void)
 {
@@ -169,6 +190,108 @@ test_decoder_goes_on (void)
   g_assert_cmpuint (count_records (h, &first_id), ==, 1);
   g_assert_cmpuint (first_id, ==, 0);
   gst_harness_teardown (h);
+}
+
+/* An input that says how long it is */
+typedef struct
+{
+  const gchar *text;
+  guint64 duration, stop;
+  gboolean has_offsets;
+  guint n;                      /* records that come out */
+  const gchar *warning;         /* says; NULL = none */
+} Cut;
+
+static GstHarness *
+push_cut_input (const Cut * cut)
+{
+  GstHarness *h = gst_harness_new ("seqdec");
+  GstBus *bus = gst_bus_new ();
+  GstSegment segment;
+
+  gst_element_set_bus (h->element, bus);
+  gst_object_unref (bus);
+  gst_harness_set_src_caps_str (h, "text/x-fasta");
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  segment.duration = cut->duration;
+  segment.stop = cut->stop;
+  g_assert_true (gst_harness_push_event (h, gst_event_new_segment (&segment)));
+  for (gsize at = 0, size; at < strlen (cut->text); at += size) {
+    GstBuffer *buffer;
+
+    size = MIN (5, strlen (cut->text) - at);
+    buffer = gst_buffer_new_memdup (cut->text + at, size);
+    if (cut->has_offsets) {
+      GST_BUFFER_OFFSET (buffer) = at;
+      GST_BUFFER_OFFSET_END (buffer) = at + size;
+    }
+    g_assert_cmpint (gst_harness_push (h, buffer), ==, GST_FLOW_OK);
+  }
+  return h;
+}
+
+/* Where the end comes before the one that was announced, the record that is open is none. */
+static void
+test_decoder_cut (void)
+{
+  static const Cut cuts[] = {
+    {">a\nAC\n>b\nGT", 12, -1, TRUE, 1, "ended at byte 11 of 12, within record 1, which is left out"},
+    {">a\nAC\n>b\nGT\n", 13, -1, TRUE, 1, "ended at byte 12 of 13, within record 1, which is left out"},
+    {">a\nAC\n>b\nGT\n", 12, -1, TRUE, 2, NULL},
+    {">a\nAC\n>b\nGT\n", 11, -1, TRUE, 2, NULL},     /* it has grown */
+    {">a\nAC\n>b\nGT\n", -1, -1, TRUE, 2, NULL},
+    {">a\nAC\n>b\nGT\n", 13, -1, FALSE, 2, NULL},    /* not of these bytes, perhaps */
+    {">a\nAC\n>b\nGT\n", 99, 12, TRUE, 2, NULL},     /* no more was asked for */
+    {">a\nAC\n>b\nGT\n", 99, 13, TRUE, 1, "ended at byte 12 of 13, within record 1, which is left out"},
+    {"@a\nAC\n+\nII\n@b\nG", 30, -1, TRUE, 1, "ended at byte 15 of 30, within record 1, which is left out"},
+    {"@a\nAC\n+\nII\n", 30, -1, TRUE, 1, "ended at byte 11 of 30"},
+    {"", 30, -1, TRUE, 0, NULL},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cuts); i++) {
+    for (guint streams = 0; streams < 2; streams++) {
+      GstHarness *h = push_cut_input (&cuts[i]);
+      guint64 first_id;
+
+      g_test_message ("%u: %s", i, cuts[i].text);
+      if (streams) {            /* another one follows */
+        gst_harness_push_event (h, gst_event_new_stream_start ("another"));
+        push_segment (h, GST_FORMAT_BYTES);
+        g_assert_cmpint (gst_harness_push (h, bytes_new ("\n@c\nA\n+\nI\n")), ==, GST_FLOW_OK);
+      }
+      gst_harness_push_event (h, gst_event_new_eos ());
+      g_assert_cmpuint (count_records (h, &first_id), ==, cuts[i].n + streams);
+      assert_posted (h->element, cuts[i].warning);
+      gst_element_set_bus (h->element, NULL);
+      gst_harness_teardown (h);
+    }
+  }
+}
+
+/* What a source is told to end with is its end, but no record's. */
+static void
+test_file_cut (Files * f, gconstpointer data)
+{
+  static const gchar *const lines[] = {
+    "filesrc location=\"%D/a\" blocksize=1000 num-buffers=3 ! seqdec blocksize=1 ! fakesink name=sink",
+    "filesrc location=\"%D/a\" blocksize=1000 ! identity eos-after=4 ! queue ! seqdec blocksize=1 ! "
+        "fakesink name=sink",
+  };
+  g_autoptr (GString) text = make_text (300, FALSE);
+
+  g_assert_cmpuint (text->len, >, 4000);
+  files_write (f, "a", text->str, text->len);
+  for (guint i = 0; i < G_N_ELEMENTS (lines); i++) {
+    Run *run = run_line (f, lines[i]);
+    g_autofree gchar *said = g_strdup_printf ("ended at byte 3000 of %" G_GSIZE_FORMAT, text->len);
+    gsize begun = 0;
+
+    for (gsize at = 0; at < 3000; at++)
+      begun += text->str[at] == '>';
+    g_assert_no_error (run->error);
+    g_assert_cmpuint (run->records->len, ==, begun - 1);
+    run_free (run);
+  }
 }
 
 static void
@@ -294,6 +417,8 @@ main (int argc, char **argv)
   g_test_add ("/segments/files-joined", Files, NULL, files_set_up, test_files_joined, files_tear_down);
   g_test_add_func ("/segments/decoder", test_decoder);
   g_test_add_func ("/segments/decoder-goes-on", test_decoder_goes_on);
+  g_test_add_func ("/segments/decoder-cut", test_decoder_cut);
+  g_test_add ("/segments/file-cut", Files, NULL, files_set_up, test_file_cut, files_tear_down);
   g_test_add_func ("/segments/batcher", test_batcher);
   g_test_add ("/segments/loops", Files, NULL, files_set_up, test_loops, files_tear_down);
   g_test_add_func ("/segments/no-caps", test_no_caps);

@@ -180,15 +180,6 @@ test_event_order (void)
   harness_free (h);
 }
 
-static void
-push_segment (GstHarness * h)
-{
-  GstSegment segment;
-
-  gst_segment_init (&segment, GST_FORMAT_BYTES);
-  g_assert_true (gst_harness_push_event (h, gst_event_new_segment (&segment)));
-}
-
 /* A new segment and a new stream drain what waits before they go on. */
 static void
 test_drains (void)
@@ -208,15 +199,6 @@ test_drains (void)
   batches = pull_batches (h, 0);
   assert_sizes (batches, "3 1 2");
   harness_free (h);
-}
-
-static void
-flush (GstHarness * h)
-{
-  g_assert_true (gst_harness_push_event (h, gst_event_new_flush_start ()));
-  g_assert_cmpint (push_list (h, "A"), ==, GST_FLOW_FLUSHING);
-  g_assert_true (gst_harness_push_event (h, gst_event_new_flush_stop (TRUE)));
-  push_segment (h);
 }
 
 /* A flush forgets what waits; numbers and counts start anew. */
@@ -399,120 +381,6 @@ test_bad_blocks (void)
   assert_one_error (other->element, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, "table");
   harness_free (h);
   harness_free (other);
-}
-
-/* ---- flows ---- */
-
-typedef struct
-{
-  guint good;                   /* batches that are taken first */
-  GstFlowReturn flow;           /* what the others get */
-  guint seen;
-} Refusal;
-
-static GstPadProbeReturn
-refuse_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
-{
-  Refusal *refusal = data;
-
-  if (refusal->seen++ < refusal->good)
-    return GST_PAD_PROBE_OK;
-  gst_buffer_unref (GST_PAD_PROBE_INFO_BUFFER (info));
-  GST_PAD_PROBE_INFO_DATA (info) = NULL;
-  GST_PAD_PROBE_INFO_FLOW_RETURN (info) = refusal->flow;
-  return GST_PAD_PROBE_HANDLED;
-}
-
-/* What downstream says goes upstream as it is, without a message, whatever was on its way; and
- * after an error nothing more comes out. */
-static void
-test_flow_returns (void)
-{
-  static const GstFlowReturn flows[] = {
-    GST_FLOW_ERROR, GST_FLOW_EOS, GST_FLOW_FLUSHING, GST_FLOW_NOT_LINKED, GST_FLOW_NOT_NEGOTIATED,
-    GST_FLOW_CUSTOM_ERROR_1
-  };
-
-  /* from the first on, while the block is being read, and behind that */
-  static const guint goods[] = { 0, 5, 195 };
-  enum { N = 400 };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (flows); i++) {
-    for (guint g = 0; g < G_N_ELEMENTS (goods); g++) {
-      GstHarness *h = harness_new ("batch-size=2 workers=3");
-      guint good = goods[g];
-      Refusal refusal = { good, flows[i], 0 };
-      g_autoptr (GRand) rand = g_rand_new_with_seed (1);
-      g_auto (GStrv) sequences = random_sequences (rand, N, 30, "ACG");
-
-      gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, refuse_probe, &refusal, NULL);
-      g_assert_cmpint (gst_harness_push (h, block_of (0, (const gchar * const *) sequences, N)),
-          ==, flows[i]);
-      g_assert_cmpuint (refusal.seen, ==, good + 1);
-      assert_no_error_posted (h->element);
-      if (flows[i] < GST_FLOW_EOS) {
-        push_eos (h);
-        g_assert_cmpuint (refusal.seen, ==, good + 1);
-      }
-      harness_free (h);
-    }
-  }
-}
-
-/* At the end nobody upstream would see an error, so it is posted; once. */
-static void
-test_flow_returns_at_end (void)
-{
-  static const struct
-  {
-    GstFlowReturn flow;
-    gboolean error;
-  } rows[] = {
-    {GST_FLOW_ERROR, TRUE}, {GST_FLOW_NOT_LINKED, TRUE}, {GST_FLOW_NOT_NEGOTIATED, TRUE},
-    {GST_FLOW_EOS, FALSE}, {GST_FLOW_FLUSHING, FALSE}
-  };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
-    GstHarness *h = harness_new ("");
-    Refusal refusal = { 0, rows[i].flow, 0 };
-
-    gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, refuse_probe, &refusal, NULL);
-    g_assert_cmpint (push_list (h, "A"), ==, GST_FLOW_OK);
-    gst_harness_push_event (h, gst_event_new_eos ());
-    g_assert_cmpuint (refusal.seen, ==, 1);
-    if (rows[i].error)
-      assert_one_error (h->element, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL);
-    harness_free (h);
-  }
-}
-
-/* An error of its own is posted once, also where the end of the input brings it out, and records
- * that wait don't go out behind it. A flush begins anew. */
-static void
-test_error_once (void)
-{
-  GstHarness *h = harness_new ("unknown=error batch-size=4");
-  g_autoptr (GPtrArray) batches = NULL;
-
-  g_assert_cmpint (push_list (h, "A,*"), ==, GST_FLOW_OK);
-  gst_harness_push_event (h, gst_event_new_eos ());
-  assert_one_error (h->element, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, "record 1");
-  g_assert_cmpuint (gst_harness_buffers_received (h), ==, 0);
-
-  flush (h);
-  g_assert_cmpint (push_list (h, "A,*,A,A,A,A,*"), ==, GST_FLOW_ERROR);
-  assert_one_error (h->element, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, "record 1");
-  g_assert_cmpint (push_list (h, "A,A,A,A"), ==, GST_FLOW_ERROR);
-  gst_harness_push_event (h, gst_event_new_eos ());
-  assert_no_error_posted (h->element);
-  g_assert_cmpuint (gst_harness_buffers_received (h), ==, 0);
-
-  flush (h);
-  g_assert_cmpint (push_list (h, "A,A"), ==, GST_FLOW_OK);
-  push_eos (h);
-  batches = pull_batches (h, 0);
-  assert_sizes (batches, "2");
-  harness_free (h);
 }
 
 /* ---- properties while it plays ---- */
@@ -819,9 +687,6 @@ main (int argc, char **argv)
   g_test_add_func ("/seqbatch/stats-dropped-windows", test_stats_dropped_windows);
   g_test_add_func ("/seqbatch/bad-settings", test_bad_settings);
   g_test_add_func ("/seqbatch/bad-blocks", test_bad_blocks);
-  g_test_add_func ("/seqbatch/flow-returns", test_flow_returns);
-  g_test_add_func ("/seqbatch/flow-returns-at-end", test_flow_returns_at_end);
-  g_test_add_func ("/seqbatch/error-once", test_error_once);
   g_test_add_func ("/seqbatch/change-limits", test_change_limits);
   g_test_add_func ("/seqbatch/change-before-end", test_change_before_end);
   g_test_add_func ("/seqbatch/change-static", test_change_static);

@@ -88,6 +88,59 @@ test_presets (void)
   }
 }
 
+/* In processes of their own, whose user has saved a preset or does it now. */
+static void
+save_preset (void)
+{
+  GstElement *batch = gst_element_factory_make ("seqbatch", NULL);
+
+  g_object_set (batch, "batch-size", 7, NULL);
+  g_assert_true (gst_preset_save_preset (GST_PRESET (batch), "mine"));
+  gst_object_unref (batch);
+}
+
+static void
+load_presets (void)
+{
+  GstElement *batch = gst_element_factory_make ("seqbatch", NULL);
+  guint batch_size, max_length;
+
+  g_assert_true (gst_preset_load_preset (GST_PRESET (batch), "mine"));
+  g_object_get (batch, "batch-size", &batch_size, NULL);
+  g_assert_cmpuint (batch_size, ==, 7);
+  g_assert_true (gst_preset_load_preset (GST_PRESET (batch), "nt"));
+  g_object_get (batch, "max-length", &max_length, NULL);
+  g_assert_cmpuint (max_length, ==, 2048);
+  gst_object_unref (batch);
+}
+
+/* What a user has saved without presets that are installed now does not hide them. */
+static void
+test_saved_preset (void)
+{
+  g_autofree gchar *dir = g_dir_make_tmp ("presets-XXXXXX", NULL);
+  g_autofree gchar *data_home = g_strdup (g_getenv ("XDG_DATA_HOME"));
+  g_autofree gchar *installed = g_strdup (g_getenv ("GST_PRESET_PATH"));
+  g_autofree gchar *remove = g_strdup_printf ("rm -r '%s'", dir);
+  gint status;
+
+  g_setenv ("XDG_DATA_HOME", dir, TRUE);
+  g_unsetenv ("GST_PRESET_PATH");
+  g_test_trap_subprocess ("/descriptions/saved-preset/subprocess/save", 0,
+      G_TEST_SUBPROCESS_DEFAULT);
+  g_test_trap_assert_passed ();
+  g_setenv ("GST_PRESET_PATH", installed, TRUE);
+  g_test_trap_subprocess ("/descriptions/saved-preset/subprocess/load", 0,
+      G_TEST_SUBPROCESS_DEFAULT);
+  g_test_trap_assert_passed ();
+  if (data_home)
+    g_setenv ("XDG_DATA_HOME", data_home, TRUE);
+  else
+    g_unsetenv ("XDG_DATA_HOME");
+  g_assert_true (g_spawn_command_line_sync (remove, NULL, NULL, &status, NULL));
+  g_assert_cmpint (status, ==, 0);
+}
+
 /* Elements that lose buffers on the way: the pipeline ends well, seqrun must not. */
 static void
 test_missing_records (void)
@@ -169,6 +222,9 @@ main (int argc, char **argv)
   g_test_add_data_func ("/descriptions/sort-fasta", "sort-fasta.launch", test_parse);
   g_test_add_data_func ("/descriptions/translate", "translate.launch", test_parse);
   g_test_add_func ("/descriptions/presets", test_presets);
+  g_test_add_func ("/descriptions/saved-preset", test_saved_preset);
+  g_test_add_func ("/descriptions/saved-preset/subprocess/save", save_preset);
+  g_test_add_func ("/descriptions/saved-preset/subprocess/load", load_presets);
   g_test_add_func ("/descriptions/missing-records", test_missing_records);
   g_test_add_func ("/descriptions/left-out-as-told", test_left_out_as_told);
   g_test_add_func ("/descriptions/translated", test_translated);

@@ -277,13 +277,23 @@ test_full_disk (void)
 
 /* ---- Ctrl-C: the input ends, and what was read arrives ---- */
 
+/* What is written to a FIFO: `first`, then `rest` again and again */
+typedef struct
+{
+  gchar *path;
+  const gchar *first, *rest;
+} Feed;
+
 static gpointer
 feed_slowly (gpointer data)
 {
-  gint fd = g_open (data, O_WRONLY, 0);
+  const Feed *feed = data;
+  gint fd = g_open (feed->path, O_WRONLY, 0);
 
   for (guint i = 0; fd >= 0 && i < 2000; i++) {
-    if (write (fd, ">r\nMKTAYIAKQR\n", 14) != 14)
+    const gchar *text = i == 0 ? feed->first : feed->rest;
+
+    if (write (fd, text, strlen (text)) != (gssize) strlen (text))
       break;
     g_usleep (5000);
   }
@@ -292,39 +302,80 @@ feed_slowly (gpointer data)
   return NULL;
 }
 
-static void
-test_interrupt (void)
+/* Interrupts seqrun after a while. */
+static RunResult
+interrupt (const gchar * line, Feed * feed)
 {
-  gchar *fifo = g_build_filename (directory, "slow.fa", NULL);
-  gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s\" ! seqbatch name=batch ! fakesink",
-      fifo);
+  RunResult run;
   GError *error = NULL;
   GSubprocess *process;
   GThread *writer;
-  gchar *out, *err;
 
   signal (SIGPIPE, SIG_IGN);
-  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
+  g_assert_cmpint (mkfifo (feed->path, 0600), ==, 0);
   process = g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE,
       &error, g_getenv ("SEQRUN"), line, NULL);
   g_assert_no_error (error);
-  writer = g_thread_new ("writer", feed_slowly, fifo);
+  writer = g_thread_new ("writer", feed_slowly, feed);
   g_usleep (1500000);
   g_subprocess_send_signal (process, SIGINT);
-  g_assert_true (g_subprocess_communicate_utf8 (process, NULL, NULL, &out, &err, &error));
+  g_assert_true (g_subprocess_communicate_utf8 (process, NULL, NULL, &run.out, &run.err, &error));
   g_assert_true (g_subprocess_get_if_exited (process));
-  g_test_message ("status %d: %s", g_subprocess_get_exit_status (process), err);
-  g_assert_cmpint (g_subprocess_get_exit_status (process), ==, 130);
-  g_assert_cmpfloat (account_number (out, "src", "records in"), >, 100);
-  g_assert_cmpfloat (account_number (out, "src", "records in"), ==,
-      account_number (out, "batch", "records"));
+  run.status = g_subprocess_get_exit_status (process);
+  g_test_message ("status %d: %s", run.status, run.err);
   g_object_unref (process);
   g_thread_join (writer);
-  g_unlink (fifo);
-  g_free (out);
-  g_free (err);
+  g_unlink (feed->path);
+  return run;
+}
+
+static void
+test_interrupt (void)
+{
+  const gchar *fasta = ">r\nMKTAYIAKQR\n";
+  Feed feed = { g_build_filename (directory, "slow.fa", NULL), fasta, fasta };
+  gchar *line = g_strdup_printf ("seqsrc name=src location=\"%s\" ! seqbatch name=batch ! fakesink",
+      feed.path);
+  RunResult run = interrupt (line, &feed);
+
+  g_assert_cmpint (run.status, ==, 130);
+  g_assert_cmpfloat (account_number (run.out, "src", "records in"), >, 100);
+  g_assert_cmpfloat (account_number (run.out, "src", "records in"), ==,
+      account_number (run.out, "batch", "records"));
+  run_result_clear (&run);
   g_free (line);
-  g_free (fifo);
+  g_free (feed.path);
+}
+
+/* Two records in each buffer, three bytes behind where they begin, so that the input always ends
+ * within one: an error, but those before it arrive. */
+static void
+test_interrupt_in_record (void)
+{
+  Feed feed = { g_build_filename (directory, "slow.fq", NULL), "\n\n\n@r\nAC",
+    "GT\n+\nIIII\n@r\nAC"
+  };
+  gchar *path = g_build_filename (directory, "out.fq", NULL);
+  gchar *line = g_strdup_printf ("filesrc location=\"%s\" blocksize=30 ! seqdec name=dec ! seqsort ! "
+      "seqenc ! filesink location=\"%s\"", feed.path, path);
+  RunResult run = interrupt (line, &feed);
+  gchar *text;
+  gsize size;
+
+  g_assert_cmpint (run.status, ==, 1);
+  g_assert_nonnull (strstr (run.err, "ends within a FASTQ record"));
+  g_assert_true (g_file_get_contents (path, &text, &size, NULL));
+  g_assert_cmpuint (size, >, 100 * strlen ("@r\nACGT\n+\nIIII\n"));
+  g_assert_cmpuint (size % strlen ("@r\nACGT\n+\nIIII\n"), ==, 0);
+  g_assert_true (g_str_has_suffix (text, "@r\nACGT\n+\nIIII\n"));
+  g_assert_cmpfloat (account_number (run.out, "dec", "records in"), ==,
+      size / strlen ("@r\nACGT\n+\nIIII\n"));
+  run_result_clear (&run);
+  g_unlink (path);
+  g_free (text);
+  g_free (line);
+  g_free (path);
+  g_free (feed.path);
 }
 
 /* While an element blocks in its change of state nobody could answer, so the signal ends it. */
@@ -387,6 +438,7 @@ main (int argc, char **argv)
   g_test_add_func ("/seqrun/empty-file", test_empty_file);
   g_test_add_func ("/seqrun/full-disk", test_full_disk);
   g_test_add_func ("/seqrun/interrupt", test_interrupt);
+  g_test_add_func ("/seqrun/interrupt-in-record", test_interrupt_in_record);
   g_test_add_func ("/seqrun/interrupt-at-start", test_interrupt_at_start);
   g_test_add_func ("/seqrun/embed", test_embed);
   status = g_test_run ();
