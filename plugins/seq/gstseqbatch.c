@@ -75,7 +75,8 @@ struct _GstSeqBatch
   SeqTokenizer *tokenizer;
   guint32 max_length, max_body, stride, specials;
   gboolean truncate_left;
-  GstFlowReturn flow;           /* first that was not OK; nothing comes out behind it, until a flush */
+  GstFlowReturn flow;           /* first that was not OK; nothing comes out behind it, until a flush,
+                                 * behind EOS a segment, behind NOT_LINKED a link */
   SeqBatchPlan *plan;
   guint rows_since_start;
   SeqWorkers *workers;
