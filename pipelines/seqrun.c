@@ -207,12 +207,12 @@ on_message (GstBus * bus, GstMessage * message, gpointer data)
         print_problem (run, message);
       run->failed = TRUE;
       /* a record that is cut where the input ended, say: those before it still arrive, up to EOS,
-       * unless it is where they should arrive that failed */
+       * unless it is where they should arrive that failed; an error keeps sinks that wait for their
+       * first buffer from playing, so they are told again */
       if (run->n_interrupts == 0
-          || GST_OBJECT_FLAG_IS_SET (GST_MESSAGE_SRC (message), GST_ELEMENT_FLAG_SINK))
+          || GST_OBJECT_FLAG_IS_SET (GST_MESSAGE_SRC (message), GST_ELEMENT_FLAG_SINK)
+          || gst_element_set_state (run->pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
         g_main_loop_quit (run->loop);
-      else
-        gst_element_set_state (run->pipeline, GST_STATE_PLAYING);
       break;
     case GST_MESSAGE_WARNING:
       print_problem (run, message);

@@ -24,6 +24,7 @@ struct _SeqRecovery
   gboolean gap;                 /* the open record is longer than what may be held; nothing is */
   guint64 quarantined;          /* size of the quarantine before that record */
 
+  gboolean cut;                 /* the file is not read to its end */
   gboolean searching;
   SeqFormat format;             /* of what is searched; AUTO = either */
   gsize looked;                 /* bytes of `held` in which no record begins */
@@ -332,6 +333,15 @@ keep_needed (SeqRecovery * self, gboolean failed, GError ** error)
   return drop_held (self, n, FALSE, error);
 }
 
+static gboolean
+finish_parser (SeqRecovery * self, GError ** error)
+{
+  if (!self->cut)
+    return seq_fastx_finish (self->parser, error);
+  seq_fastx_cut (self->parser);
+  return TRUE;
+}
+
 /* Parses `held` from the record that has been found. */
 static gboolean
 parse_held (SeqRecovery * self, gboolean at_end, GError ** error)
@@ -342,7 +352,7 @@ parse_held (SeqRecovery * self, gboolean at_end, GError ** error)
   self->searching = FALSE;
   seq_fastx_begin_at (self->parser, &self->at);
   ok = seq_fastx_push (self->parser, self->held, self->n_held, &lost)
-      && (!at_end || seq_fastx_finish (self->parser, &lost));
+      && (!at_end || finish_parser (self, &lost));
   return keep_needed (self, !ok, error) && (ok || bear_error (self, lost, error));
 }
 
@@ -411,13 +421,14 @@ seq_recovery_push (SeqRecovery * self, const guint8 * data, gsize size, GError *
 }
 
 gboolean
-seq_recovery_finish (SeqRecovery * self, GError ** error)
+seq_recovery_finish (SeqRecovery * self, gboolean cut, GError ** error)
 {
   SeqFastxPosition start = { .line = 1 };
   GError *lost = NULL;
   gboolean ok = TRUE;
 
-  if (!self->searching && !seq_fastx_finish (self->parser, &lost)) {
+  self->cut = cut;
+  if (!self->searching && !finish_parser (self, &lost)) {
     if (self->gap)              /* nothing is held: what is searched is the end */
       seq_fastx_get_position (self->parser, &self->at);
     ok = bear_error (self, lost, error);

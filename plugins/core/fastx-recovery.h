@@ -44,9 +44,10 @@ SeqRecovery *seq_recovery_new (SeqFastx * parser, const SeqFastxConfig * parser_
 void seq_recovery_free (SeqRecovery * self);    /* NULL is allowed */
 
 /* As the functions of the parser. They fail, with the parser's error, only where max_bad is passed
- * or memory is short, and with G_FILE_ERROR where the quarantine can't be written. */
+ * or memory is short, and with G_FILE_ERROR where the quarantine can't be written. `cut`: the file is
+ * not read to its end (seq_fastx_cut). */
 gboolean seq_recovery_push (SeqRecovery * self, const guint8 * data, gsize size, GError ** error);
-gboolean seq_recovery_finish (SeqRecovery * self, GError ** error);
+gboolean seq_recovery_finish (SeqRecovery * self, gboolean cut, GError ** error);
 
 /* Before the parser is reset or told to begin elsewhere: the bytes that are held belong to nothing
  * any more. */

@@ -17,6 +17,9 @@ struct _SeqReader
   SeqInflate *inflate;
   const guint8 *plain;          /* inflated bytes that are not parsed yet */
   gsize n_plain;
+  gboolean cut;                 /* the input ends before the file does */
+  gboolean has_cut_record;
+  SeqFastxPosition cut_record;
   GError *error;                /* waits until the records before it are given out */
 };
 
@@ -69,6 +72,7 @@ void
 seq_reader_begin_file (SeqReader * self)
 {
   seq_inflate_reset (self->inflate);
+  self->cut = FALSE;
   self->plain = NULL;
   self->n_plain = 0;
 }
@@ -96,9 +100,15 @@ seq_reader_finish_input (SeqReader * self)
 void
 seq_reader_cut_input (SeqReader * self)
 {
-  seq_fastx_cut (self->parser);
-  if (self->recovery)
-    seq_recovery_forget (self->recovery);
+  self->cut = TRUE;
+  seq_inflate_finish_input (self->inflate);
+}
+
+gboolean
+seq_reader_get_cut_record (SeqReader * self, guint64 * record)
+{
+  *record = self->cut_record.record;
+  return self->has_cut_record;
 }
 
 /* Parses one piece, so that at most two blocks become ready before they are asked for. */
@@ -119,16 +129,21 @@ parse_some (SeqReader * self)
 static gboolean
 finish_parsing (SeqReader * self)
 {
+  self->has_cut_record = self->cut
+      && seq_fastx_get_open_record (self->parser, &self->cut_record);
   if (self->recovery)
-    return seq_recovery_finish (self->recovery, &self->error);
-  return seq_fastx_finish (self->parser, &self->error);
+    return seq_recovery_finish (self->recovery, self->cut, &self->error);
+  if (!self->cut)
+    return seq_fastx_finish (self->parser, &self->error);
+  seq_fastx_cut (self->parser);
+  return TRUE;
 }
 
 /* STRICT takes a BGZF file without its last block for one that was cut. */
 static gboolean
 check_end (SeqReader * self)
 {
-  if (self->config.strictness != SEQ_STRICTNESS_STRICT
+  if (self->config.strictness != SEQ_STRICTNESS_STRICT || self->cut
       || (seq_inflate_get_warnings (self->inflate) & SEQ_INFLATE_WARNING_NO_EOF_BLOCK) == 0)
     return TRUE;
   g_set_error (&self->error, SEQ_INFLATE_ERROR_DOMAIN, SEQ_INFLATE_ERROR_TRUNCATED,
@@ -166,11 +181,16 @@ seq_reader_next (SeqReader * self, SeqBlock ** block, GError ** error)
     }
     switch (seq_inflate_next (self->inflate, &self->plain, &self->n_plain, &self->error)) {
       case SEQ_INFLATE_DATA:
-      case SEQ_INFLATE_ERROR:
         break;
       case SEQ_INFLATE_NEED_INPUT:
         self->n_plain = 0;
         return SEQ_READER_NEED_INPUT;
+      case SEQ_INFLATE_ERROR:
+        if (!self->cut || !g_error_matches (self->error, SEQ_INFLATE_ERROR_DOMAIN,
+                SEQ_INFLATE_ERROR_TRUNCATED))
+          break;
+        g_clear_error (&self->error);
+        G_GNUC_FALLTHROUGH;
       case SEQ_INFLATE_END:
         self->n_plain = 0;
         if (finish_parsing (self) && check_end (self))

@@ -63,9 +63,12 @@ void seq_reader_begin_at (SeqReader * self, const SeqFastxPosition * position);
 void seq_reader_feed (SeqReader * self, const guint8 * data, gsize size);
 void seq_reader_finish_input (SeqReader * self);
 
-/* Instead of finish_input: the file is not read to its end. A record that is open is none. Then
- * begin_file, or flush. */
+/* Instead of finish_input: the input ends before the file does. What it has up to there is read,
+ * within a member, block or frame, too; but a record that is open at its end is none. After FILE_END
+ * get_cut_record says which; FALSE if none was, or if that is not known behind one that can't be
+ * read. */
 void seq_reader_cut_input (SeqReader * self);
+gboolean seq_reader_get_cut_record (SeqReader * self, guint64 * record);
 
 /* `block` is set, and owned by the caller, with SEQ_READER_BLOCK only. Errors come from
  * SEQ_FASTX_ERROR and SEQ_INFLATE_ERROR, with recovery also G_FILE_ERROR. */

@@ -89,8 +89,10 @@ acquire_buffer (GstBufferPool * pool, GstBuffer ** buffer, GstBufferPoolAcquireP
 static gboolean
 remove_foreign_meta (GstBuffer * buffer, GstMeta ** meta, gpointer data)
 {
-  if (!GST_META_FLAG_IS_SET (*meta, GST_META_FLAG_POOLED))
+  if (!GST_META_FLAG_IS_SET (*meta, GST_META_FLAG_POOLED)) {
+    GST_META_FLAG_UNSET (*meta, GST_META_FLAG_LOCKED);
     *meta = NULL;
+  }
   return TRUE;
 }
 

@@ -137,6 +137,27 @@ push_block (GstSeqDec * self, SeqBlock * block)
   return MIN (ret, GST_FLOW_OK);        /* a custom success is no reason to stop */
 }
 
+/* Whether the input ends before the end that was announced, because the source was told to, say. Then
+ * the record that is open is cut: nothing but this tells one of FASTA from a whole one. */
+static gboolean
+ends_early (GstSeqDec * self)
+{
+  return self->end != GST_BUFFER_OFFSET_NONE && self->segment_end != GST_BUFFER_OFFSET_NONE
+      && self->end < self->segment_end;
+}
+
+static void
+warn_of_cut (GstSeqDec * self)
+{
+  g_autofree gchar *within = NULL;
+  guint64 record;
+
+  if (seq_reader_get_cut_record (self->reader, &record))
+    within = g_strdup_printf (", within record %" G_GUINT64_FORMAT ", which is left out", record);
+  GST_ELEMENT_WARNING (self, RESOURCE, READ, ("the input was ended at byte %" G_GUINT64_FORMAT
+          " of %" G_GUINT64_FORMAT "%s", self->end, self->segment_end, within ? within : ""), (NULL));
+}
+
 /* Pushes what the reader has, until it wants more bytes (OK) or has enough (EOS). */
 static GstFlowReturn
 push_blocks (GstSeqDec * self)
@@ -156,7 +177,8 @@ push_blocks (GstSeqDec * self)
       case SEQ_READER_NEED_INPUT:
         return GST_FLOW_OK;
       case SEQ_READER_FILE_END:
-        gst_seq_parser_post_warnings (GST_ELEMENT (self), self->reader, NULL);
+        if (!ends_early (self))
+          gst_seq_parser_post_warnings (GST_ELEMENT (self), self->reader, NULL);
         self->in_file = FALSE;
         seq_reader_begin_file (self->reader);
         return seq_reader_is_done (self->reader) ? GST_FLOW_EOS : GST_FLOW_OK;
@@ -173,10 +195,19 @@ push_blocks (GstSeqDec * self)
 static GstFlowReturn
 finish_file (GstSeqDec * self)
 {
+  GstFlowReturn ret;
+
   if (!self->in_file)
     return GST_FLOW_OK;
-  seq_reader_finish_input (self->reader);
-  return push_blocks (self);
+  if (!ends_early (self)) {
+    seq_reader_finish_input (self->reader);
+    return push_blocks (self);
+  }
+  seq_reader_cut_input (self->reader);
+  ret = push_blocks (self);
+  if (ret == GST_FLOW_OK)
+    warn_of_cut (self);
+  return ret;
 }
 
 /* Pushes the records that are left. */
@@ -368,31 +399,9 @@ handle_segment (GstSeqDec * self, GstEvent * event)
   gst_event_unref (event);
 }
 
-/* Where the end comes before the one that was announced (the source was told to end, say), the
- * record that is open is cut: nothing but this tells one of FASTA from a whole one. */
-static void
-check_end (GstSeqDec * self)
-{
-  SeqFastxPosition open;
-  g_autofree gchar *within = NULL;
-
-  if (self->flow != GST_FLOW_OK || !self->in_file || self->end == GST_BUFFER_OFFSET_NONE
-      || self->segment_end == GST_BUFFER_OFFSET_NONE || self->end >= self->segment_end)
-    return;
-  if (seq_fastx_get_open_record (seq_reader_get_parser (self->reader), &open))
-    within = g_strdup_printf (", within record %" G_GUINT64_FORMAT ", which is left out",
-        open.record);
-  GST_ELEMENT_WARNING (self, RESOURCE, READ, ("the input was ended at byte %" G_GUINT64_FORMAT
-          " of %" G_GUINT64_FORMAT "%s", self->end, self->segment_end, within ? within : ""), (NULL));
-  seq_reader_cut_input (self->reader);
-  seq_reader_begin_file (self->reader);
-  self->in_file = FALSE;
-}
-
 static void
 handle_stream_start (GstSeqDec * self)
 {
-  check_end (self);
   if (self->flow == GST_FLOW_OK)
     keep_flow_of_event (self, push_rest_at_limit (self, finish_file (self)));
 }
@@ -416,7 +425,6 @@ handle_eos (GstSeqDec * self, GstEvent * event)
 {
   GstStructure *stats;
 
-  check_end (self);
   drain (self);
   if (self->flow == GST_FLOW_OK || self->flow == GST_FLOW_EOS) {
     GST_OBJECT_LOCK (self);

@@ -325,16 +325,22 @@ gst_seq_sort_fill_block (GstSeqSort * self, GstBuffer * block, gsize n)
   return GST_FLOW_OK;
 }
 
-/* A block of the memory and the table of an input; memory 0, as the rest belongs to no record. */
+/* The block itself, or, where others have it, too, one like it; memory 0, as the rest belongs to no
+ * record. */
 static GstBuffer *
-gst_seq_sort_view_input (Input * input)
+gst_seq_sort_take_input (Input * input)
 {
-  GstSeqRecordsMeta *meta = gst_buffer_get_seq_records_meta (input->buffer);
-  GstBuffer *block = gst_buffer_new ();
+  GstBuffer *block = gst_buffer_ref (input->buffer);
+  GstSeqRecordsMeta *meta;
 
-  gst_buffer_copy_into (block, input->buffer, GST_BUFFER_COPY_MEMORY, 0, input->map.size);
+  input_free (input);
+  block = gst_buffer_make_writable (block);
+  meta = gst_buffer_get_seq_records_meta (block);
+  if (gst_buffer_n_memory (block) > 1)
+    gst_buffer_remove_memory_range (block, 1, -1);
+  GST_BUFFER_FLAG_UNSET (block, GST_BUFFER_FLAG_DISCONT);
+  GST_BUFFER_OFFSET (block) = GST_BUFFER_OFFSET_END (block) = GST_BUFFER_OFFSET_NONE;
   set_offsets (block, meta->records, meta->n_records);
-  gst_buffer_add_seq_records_meta (block, meta->table);
   return block;
 }
 
@@ -367,12 +373,10 @@ gst_seq_sort_next_block (GstSeqSort * self, GstBuffer ** result)
   GstFlowReturn ret = GST_FLOW_OK;
 
   *result = NULL;
-  if (input) {
-    *result = gst_seq_sort_view_input (input);
-    input_free (input);
-  } else {
+  if (input)
+    *result = gst_seq_sort_take_input (input);
+  else
     ret = gst_seq_sort_copy_block (self, result);
-  }
   if (*result && self->discont) {
     GST_BUFFER_FLAG_SET (*result, GST_BUFFER_FLAG_DISCONT);
     self->discont = FALSE;

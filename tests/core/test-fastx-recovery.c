@@ -93,7 +93,7 @@ recover (const Setup * setup, const gchar * input, gsize size, gsize split, gsiz
   outcome->records = g_string_new (NULL);
   outcome->losses = g_string_new (NULL);
   if (push_pieces (recovery, parser, input, size, split, step, outcome))
-    seq_recovery_finish (recovery, &outcome->error);
+    seq_recovery_finish (recovery, FALSE, &outcome->error);
   take_blocks (parser, TRUE, outcome->records);
   outcome->n_bad = seq_recovery_get_n_bad (recovery);
   seq_recovery_free (recovery);
@@ -360,7 +360,7 @@ test_files (void)
   for (guint run = 0; run < 2; run++) {
     for (guint i = 0; i < G_N_ELEMENTS (files); i++) {
       g_assert_true (seq_recovery_push (recovery, (const guint8 *) files[i], strlen (files[i]), &error));
-      g_assert_true (seq_recovery_finish (recovery, &error));
+      g_assert_true (seq_recovery_finish (recovery, FALSE, &error));
     }
     take_blocks (parser, TRUE, out);
     g_assert_cmpstr (out->str, ==, "0:a|A|-\n2:c|A|I\n3:d|A|-\n");

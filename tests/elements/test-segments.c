@@ -294,6 +294,79 @@ test_file_cut (Files * f, gconstpointer data)
   }
 }
 
+/* The same bytes in a file that is cut: an error, where it is compressed, behind all whole records. */
+static void
+check_same_as_cut_file (Files * f, const gchar * options, const guint8 * bytes, gsize size)
+{
+  const gsize n = size / 1000 / 2;
+  g_autofree gchar *line = g_strdup_printf ("filesrc location=\"%%D/a\" blocksize=1000 num-buffers=%"
+      G_GSIZE_FORMAT " ! seqdec %s ! fakesink name=sink", n, options);
+  g_autofree gchar *cut_line = g_strdup_printf ("filesrc location=\"%%D/cut\" ! seqdec %s ! "
+      "fakesink name=sink", options);
+  Run *run, *cut;
+
+  files_write (f, "a", (const gchar *) bytes, size);
+  files_write (f, "cut", (const gchar *) bytes, n * 1000);
+  run = run_line (f, line);
+  cut = run_line (f, cut_line);
+  g_assert_no_error (run->error);
+  if (cut->error == NULL)       /* in FASTA the last record is one as far as it goes */
+    g_ptr_array_set_size (cut->records, cut->records->len - 1);
+  g_assert_cmpuint (cut->records->len, >, 1000);
+  assert_same_strings (run->records, cut->records);
+  run_free (cut);
+  run_free (run);
+}
+
+/* What is compressed is inflated as far as it came. */
+static void
+test_compressed_cut (Files * f, gconstpointer data)
+{
+  for (gint fastq = 0; fastq < 2; fastq++) {
+    g_autoptr (GString) text = make_text (12000, fastq);
+    g_autoptr (GByteArray) gzip = g_byte_array_new (), zstd = g_byte_array_new ();
+    g_autoptr (GByteArray) bgzf = g_byte_array_new ();
+    const gchar *options[] = { "", "on-error=skip", "blocksize=1" };
+
+    put_gzip_member (gzip, text->str, text->len);
+    put_zstd_frame (zstd, text->str, text->len);
+    put_bgzf (bgzf, (const guint8 *) text->str, text->len);
+    for (guint i = 0; i < G_N_ELEMENTS (options); i++) {
+      if (!fastq)
+        check_same_as_cut_file (f, options[i], (const guint8 *) text->str, text->len);
+      check_same_as_cut_file (f, options[i], gzip->data, gzip->len);
+      check_same_as_cut_file (f, options[i], zstd->data, zstd->len);
+      check_same_as_cut_file (f, options[i], bgzf->data, bgzf->len);
+    }
+  }
+}
+
+/* A long record that might have been bad is none of the quarantine's, nor is the rest of one that is
+ * bad a record. */
+static void
+test_quarantine_cut (Files * f, gconstpointer data)
+{
+  static const gchar *const heads[] = { ">a\nAC\n>long\n", ">a\nAC\n>bad\nA\001\n>long\n" };
+  static const gchar *const expected[] = { "", ">bad\nA\001\n" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (heads); i++) {
+    g_autoptr (GString) text = g_string_new (heads[i]);
+    g_autofree gchar *path = g_build_filename (f->dir, "quarantine", NULL), *quarantined = NULL;
+    Run *run;
+
+    for (guint k = 0; k < 50000; k++)
+      g_string_append (text, "ACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGT\n");
+    files_write (f, "a", text->str, text->len);
+    run = run_line (f, "filesrc location=\"%D/a\" blocksize=100000 num-buffers=20 ! seqdec "
+        "on-error=quarantine quarantine-location=\"%D/quarantine\" ! fakesink name=sink");
+    g_assert_no_error (run->error);
+    g_assert_cmpuint (run->records->len, ==, 1);
+    g_assert_true (g_file_get_contents (path, &quarantined, NULL, NULL));
+    g_assert_cmpstr (quarantined, ==, expected[i]);
+    run_free (run);
+  }
+}
+
 static void
 test_batcher (void)
 {
@@ -419,6 +492,10 @@ main (int argc, char **argv)
   g_test_add_func ("/segments/decoder-goes-on", test_decoder_goes_on);
   g_test_add_func ("/segments/decoder-cut", test_decoder_cut);
   g_test_add ("/segments/file-cut", Files, NULL, files_set_up, test_file_cut, files_tear_down);
+  g_test_add ("/segments/compressed-cut", Files, NULL, files_set_up, test_compressed_cut,
+      files_tear_down);
+  g_test_add ("/segments/quarantine-cut", Files, NULL, files_set_up, test_quarantine_cut,
+      files_tear_down);
   g_test_add_func ("/segments/batcher", test_batcher);
   g_test_add ("/segments/loops", Files, NULL, files_set_up, test_loops, files_tear_down);
   g_test_add_func ("/segments/no-caps", test_no_caps);

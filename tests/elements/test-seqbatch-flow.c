@@ -159,6 +159,11 @@ check_sticky (GstFlowReturn flow, void (*again) (GstHarness * h))
   gst_pad_remove_probe (h->sinkpad, probe);
   g_assert_cmpint (gst_harness_push (h, block_of (N, (const gchar * const *) sequences, N)), ==,
       flow);
+  if (flow != GST_FLOW_EOS) {
+    push_segment (h);
+    g_assert_cmpint (gst_harness_push (h, block_of (N, (const gchar * const *) sequences, N)), ==,
+        flow);
+  }
   g_assert_cmpuint (gst_harness_buffers_in_queue (h), ==, 20);
   while ((batch = gst_harness_try_pull (h)))
     gst_buffer_unref (batch);

@@ -191,6 +191,7 @@ static void
 spoil (GstBuffer * batch, guint how)
 {
   GstMapInfo map;
+  GstMeta *meta;
 
   switch (how) {
     case 0:
@@ -210,6 +211,10 @@ spoil (GstBuffer * batch, guint how)
       break;
     case 5:
       gst_buffer_add_protection_meta (batch, gst_structure_new_empty ("foreign"));
+      break;
+    case 9:
+      meta = (GstMeta *) gst_buffer_add_protection_meta (batch, gst_structure_new_empty ("foreign"));
+      GST_META_FLAG_SET (meta, GST_META_FLAG_LOCKED);
       break;
     case 6:
       GST_BUFFER_FLAG_SET (batch, GST_BUFFER_FLAG_DROPPABLE | GST_BUFFER_FLAG_DISCONT);
@@ -232,7 +237,7 @@ spoil (GstBuffer * batch, guint how)
 static void
 test_spoiled (void)
 {
-  for (guint how = 0; how <= 8; how++) {
+  for (guint how = 0; how <= 9; how++) {
     GstHarness *h = harness_new ("batch-size=1");
     GstBuffer *batch = push_batch (h, "MKTAY");
 

@@ -324,6 +324,8 @@ test_uncopied (void)
     g_assert_cmpint (same, ==, i != 2);
     g_assert_true (block != from);
     g_assert_cmpint (GST_BUFFER_FLAG_IS_SET (block, GST_BUFFER_FLAG_DISCONT), ==, i == 0);
+    check_offsets (block, gst_buffer_get_seq_records_meta (block));
+    g_assert_cmpuint (gst_buffer_n_memory (from), ==, 2);
     take_block (block, result);
     gst_buffer_unref (block);
   }
@@ -331,6 +333,38 @@ test_uncopied (void)
   assert_items (result, items, G_N_ELEMENTS (items));
   for (guint i = 0; i < kept->len; i++)
     g_assert_true (gst_buffer_is_writable (g_ptr_array_index (kept, i)));
+  gst_harness_teardown (h);
+}
+
+/* The bytes belong to another buffer, which must live as long as the block that leaves. */
+static void
+test_uncopied_parent (void)
+{
+  enum { N = 100 };
+  GstHarness *h = harness_new ("");
+  g_autoptr (GArray) result = g_array_new (FALSE, FALSE, sizeof (Item));
+  GstBuffer *parent, *block, *taken;
+  GstMapInfo map;
+  Item items[N];
+
+  for (guint i = 0; i < N; i++)
+    items[i] = (Item) {.id = i, .length = 1000 };
+  parent = make_block (items, N);
+  g_assert_true (gst_buffer_map (parent, &map, GST_MAP_READ));
+  block = gst_buffer_new_wrapped_full (GST_MEMORY_FLAG_READONLY, map.data, map.size, 0, map.size,
+      NULL, NULL);
+  gst_buffer_unmap (parent, &map);
+  gst_buffer_add_seq_records_meta (block, gst_buffer_get_seq_records_meta (parent)->table);
+  gst_buffer_add_parent_buffer_meta (block, parent);
+  gst_buffer_unref (parent);
+
+  gst_harness_push (h, block);
+  gst_harness_push_event (h, gst_event_new_eos ());
+  taken = gst_harness_pull (h);
+  g_assert_nonnull (gst_buffer_get_parent_buffer_meta (taken));
+  take_block (taken, result);
+  assert_items (result, items, N);
+  gst_buffer_unref (taken);
   gst_harness_teardown (h);
 }
 
@@ -420,6 +454,7 @@ main (int argc, char **argv)
   g_test_add_func ("/seqsort/more-memories", test_more_memories);
   g_test_add_func ("/seqsort/recycling", test_recycling);
   g_test_add_func ("/seqsort/uncopied", test_uncopied);
+  g_test_add_func ("/seqsort/uncopied-parent", test_uncopied_parent);
   g_test_add_func ("/seqsort/uncopied-parts", test_uncopied_parts);
   if (g_test_perf ())
     g_test_add_func ("/seqsort/time", time_sort);

@@ -76,7 +76,7 @@ push_pieces (SeqRecovery * recovery, SeqFastx * parser, Outcome * outcome, const
     g_free (piece);
     take_ready (&outcome->records, parser, FALSE);
   }
-  return ok && seq_recovery_finish (recovery, error);
+  return ok && seq_recovery_finish (recovery, FALSE, error);
 }
 
 static void
