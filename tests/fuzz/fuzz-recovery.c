@@ -13,6 +13,7 @@ typedef struct
 {
   SeqFastxConfig config;
   guint64 max_bad;
+  gboolean cut;                 /* the file goes on behind the input */
   guint32 seed;                 /* of the splits */
 } Choices;
 
@@ -37,7 +38,9 @@ take_choices (FuzzInput * in)
   c.config.strictness = first / G_N_ELEMENTS (formats) % (SEQ_STRICTNESS_LENIENT + 1);
   c.config.block_size = 1000;
   c.config.max_record_bytes = record_sizes[fuzz_choose (in, G_N_ELEMENTS (record_sizes))];
-  c.max_bad = fuzz_choose (in, 8);
+  c.max_bad = fuzz_choose (in, 16);
+  c.cut = c.max_bad >= 8;
+  c.max_bad %= 8;
   c.seed = fuzz_take_u16 (in);
   return c;
 }
@@ -62,7 +65,7 @@ take_ready (FuzzRecords * out, SeqFastx * parser, gboolean all)
 
 static gboolean
 push_pieces (SeqRecovery * recovery, SeqFastx * parser, Outcome * outcome, const guint8 * data,
-    gsize size, guint32 seed, GError ** error)
+    gsize size, guint32 seed, gboolean cut, GError ** error)
 {
   gboolean ok = TRUE;
   gsize n;
@@ -76,7 +79,7 @@ push_pieces (SeqRecovery * recovery, SeqFastx * parser, Outcome * outcome, const
     g_free (piece);
     take_ready (&outcome->records, parser, FALSE);
   }
-  return ok && seq_recovery_finish (recovery, FALSE, error);
+  return ok && seq_recovery_finish (recovery, cut, error);
 }
 
 static void
@@ -97,7 +100,7 @@ recover (Outcome * outcome, const Choices * c, guint32 seed, const guint8 * data
   outcome->n_bad = 0;
   recovery = seq_recovery_new (parser, &c->config, &config, &error);
   g_assert_no_error (error);
-  push_pieces (recovery, parser, outcome, data, size, seed, &error);
+  push_pieces (recovery, parser, outcome, data, size, seed, c->cut, &error);
   take_ready (&outcome->records, parser, TRUE);
   if (error != NULL)
     fuzz_records_set_error (&outcome->records, error);
