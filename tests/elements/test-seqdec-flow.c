@@ -16,11 +16,12 @@ answering_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
   return answer;
 }
 
-/* Three records, each a block. Returns what their buffer got. */
+/* Records that give many blocks. Returns what their buffer got. */
 static GstFlowReturn
 push_records (GstFlowReturn flow)
 {
   GstHarness *h = gst_harness_new ("seqdec");
+  GString *text = g_string_new (NULL);
   GstFlowReturn ret;
 
   answer = flow;
@@ -28,7 +29,10 @@ push_records (GstFlowReturn flow)
   g_object_set (h->element, "blocksize", 1, NULL);
   gst_harness_set_src_caps_str (h, "text/x-fasta");
   gst_pad_set_chain_function (h->sinkpad, answering_chain);
-  ret = gst_harness_push (h, gst_buffer_new_memdup (">a\nAC\n>b\nGT\n>c\nA", 16));
+  for (guint i = 0; i < 100000; i++)
+    g_string_append (text, ">a\nACGTACGT\n");
+  ret = gst_harness_push (h, gst_buffer_new_memdup (text->str, text->len));
+  g_string_free (text, TRUE);
   gst_harness_push_event (h, gst_event_new_eos ());
   gst_harness_teardown (h);
   return ret;
@@ -41,9 +45,13 @@ test_answers (void)
   static const GstFlowReturn stops[] = {
     GST_FLOW_EOS, GST_FLOW_FLUSHING, GST_FLOW_NOT_LINKED, GST_FLOW_ERROR, GST_FLOW_CUSTOM_ERROR
   };
+  guint n_blocks;
 
+  g_assert_cmpint (push_records (GST_FLOW_OK), ==, GST_FLOW_OK);
+  n_blocks = seen;
+  g_assert_cmpuint (n_blocks, >, 5);
   g_assert_cmpint (push_records (GST_FLOW_CUSTOM_SUCCESS), ==, GST_FLOW_OK);
-  g_assert_cmpuint (seen, ==, 3);
+  g_assert_cmpuint (seen, ==, n_blocks);
   for (guint i = 0; i < G_N_ELEMENTS (stops); i++) {
     g_assert_cmpint (push_records (stops[i]), ==, stops[i]);
     g_assert_cmpuint (seen, ==, 1);
