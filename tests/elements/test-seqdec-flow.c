@@ -20,16 +20,19 @@ answering_chain (GstPad * pad, GstObject * parent, GstBuffer * buffer)
 static GstFlowReturn
 push_records (GstFlowReturn flow)
 {
-  GstHarness *h = gst_harness_new ("seqdec");
+  GstElement *element = gst_element_factory_make ("seqdec", NULL);
   GString *text = g_string_new (NULL);
   GstFlowReturn ret;
+  GstHarness *h;
 
   answer = flow;
   seen = 0;
-  g_object_set (h->element, "blocksize", 1, NULL);
+  g_object_set (element, "blocksize", 1, NULL);
+  h = gst_harness_new_with_element (element, "sink", "src");
+  gst_object_unref (element);
   gst_harness_set_src_caps_str (h, "text/x-fasta");
   gst_pad_set_chain_function (h->sinkpad, answering_chain);
-  for (guint i = 0; i < 100000; i++)
+  for (guint i = 0; i < 1000; i++)
     g_string_append (text, ">a\nACGTACGT\n");
   ret = gst_harness_push (h, gst_buffer_new_memdup (text->str, text->len));
   g_string_free (text, TRUE);
