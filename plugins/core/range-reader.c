@@ -19,6 +19,10 @@
 /* ranges on their way for each thread: one that it works on and one that waits for it */
 #define RANGES_PER_THREAD 2
 
+/* what a thread reads at a time of a record that is longer than ranges, in their sizes: it lies in
+ * huge pages that nobody else touches first, but for the two at its ends */
+#define RANGES_PER_CHUNK 2
+
 /* blocks kept for reuse at least, as in reader.c */
 #define MIN_FREE_BLOCKS 16
 
@@ -202,8 +206,8 @@ parse_long_record (Range * range, SeqFastx * parser, guint64 * at)
   room = MIN (self->size - MIN (*at, self->size), self->config.max_record_bytes);
   out = seq_fastx_reserve (parser, room);
   if (out != NULL)
-    residues = seq_residue_reader_new (self->fd, &lines, self->size, out, room, self->range_size,
-        self->n_threads);
+    residues = seq_residue_reader_new (self->fd, &lines, self->size, out, room,
+        RANGES_PER_CHUNK * self->range_size, self->n_threads);
   while (ok && residues != NULL && seq_residue_reader_next (residues, &bytes, &n, &n_lines)) {
     ok = seq_fastx_add_residues (parser, bytes, n, n_lines, NULL);
     *at += bytes;

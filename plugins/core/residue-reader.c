@@ -10,7 +10,10 @@
 #include "workers.h"
 
 /* bytes of one read: small enough to stay in the cache until they are copied */
-#define PIECE ((gsize) 64 << 10)
+#define PIECE ((gsize) 128 << 10)
+
+/* and of one into a buffer of the chunk's own */
+#define BUFFER ((gsize) 64 << 10)
 
 /* chunks on their way for each thread: one that it works on and one that waits for it */
 #define CHUNKS_PER_THREAD 2
@@ -18,7 +21,7 @@
 typedef struct
 {
   SeqJob job;
-  guint8 *buffer;               /* of PIECE and a page */
+  guint8 *buffer;               /* of BUFFER and a page */
   gboolean asked;               /* FALSE where there is no such chunk */
   guint64 offset;
   guint8 *out, *out_end;        /* where the next residue goes, and the last one of the chunk */
@@ -174,6 +177,26 @@ copy_residues (Chunk * chunk, const SeqResidueLines * lines, const guint8 * src,
   return TRUE;
 }
 
+/* Where to read the bytes at `at`, at most `n` of them, which becomes how many: as far behind the
+ * start of a page as in the file. There is room for them where the chunk's residues go, which are
+ * fewer; a step lies in between, so that what is copied overwrites nothing that is still to come.
+ * So it is one long write of the kernel's that meets memory which nothing has touched yet, and the
+ * steps find it in the cache. Where the chunk ends there is no room. */
+static guint8 *
+find_room (Chunk * chunk, guint64 at, gsize * n)
+{
+  const gsize room = chunk->out_end - chunk->out;
+  const gsize gap = SEQ_COPY_STEP
+      + (at - GPOINTER_TO_SIZE (chunk->out) - SEQ_COPY_STEP) % SEQ_PAGE;
+
+  if (room >= gap + MIN (*n, BUFFER)) {
+    *n = MIN (*n, MIN (PIECE, room - gap));
+    return chunk->out + gap;
+  }
+  *n = MIN (*n, BUFFER);
+  return chunk->buffer + at % SEQ_PAGE;
+}
+
 static void
 chunk_func (SeqJob * job, gpointer data)
 {
@@ -186,10 +209,10 @@ chunk_func (SeqJob * job, gpointer data)
   chunk->ending_left = self->lines.ending;
   chunk->is_as_expected = TRUE;
   for (; at < end && chunk->is_as_expected; at += MAX (n, 0)) {
-    /* as far behind the start of a page as in the file */
-    guint8 *piece = chunk->buffer + at % SEQ_PAGE;
+    gsize size = end - at;
+    guint8 *piece = find_room (chunk, at, &size);
 
-    n = seq_read_at (self->fd, piece, MIN (PIECE, end - at), at);
+    n = seq_read_at (self->fd, piece, size, at);
     chunk->is_as_expected = n > 0 && copy_residues (chunk, &self->lines, piece, piece + n);
   }
   chunk->is_as_expected = chunk->is_as_expected && chunk->out == chunk->out_end;
@@ -221,7 +244,7 @@ SeqResidueReader *
 seq_residue_reader_new (int fd, const SeqResidueLines * lines, guint64 end, guint8 * out,
     gsize room, gsize chunk, guint n_threads)
 {
-  const gsize stride = PIECE + SEQ_PAGE;
+  const gsize stride = BUFFER + SEQ_PAGE;
   guint n_chunks = CHUNKS_PER_THREAD * (n_threads + 1);
   guint8 *buffers = seq_read_buffer_new (n_chunks * stride);
   SeqResidueReader *self;

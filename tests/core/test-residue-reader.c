@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bytecopy.h"
+#include "bytescan.h"
 #include "residue-reader.h"
 #include "simd.h"
 
@@ -74,7 +76,7 @@ reading_init (Reading * r, const GString * text, gsize room)
   g_remove (path);
   g_assert_cmpint (pwrite (r->fd, text->str, text->len, 0), ==, (gssize) text->len);
   r->text = g_string_new_len (text->str, text->len);
-  r->out = g_malloc (room + 1);
+  r->out = g_aligned_alloc (room + 1, 1, SEQ_PAGE);
   memset (r->out, MARK, room + 1);
 }
 
@@ -84,7 +86,7 @@ reading_clear (Reading * r)
   g_assert_cmpuint (r->out[r->room], ==, MARK);
   close (r->fd);
   g_string_free (r->text, TRUE);
-  g_free (r->out);
+  g_aligned_free (r->out);
 }
 
 static void
@@ -145,7 +147,7 @@ test_even_lines (void)
     for (guint w = 0; w < G_N_ELEMENTS (widths); w++)
       for (guint c = 0; c < G_N_ELEMENTS (chunks); c++)
         for (guint t = 0; t < G_N_ELEMENTS (thread_counts); t++) {
-          const gsize width = widths[w], n_lines = 300000 / (width + 100);
+          const gsize width = widths[w], n_lines = (100000 + 2 * chunks[c]) / (width + 30);
           const gsize per_chunk = MAX (chunks[c] / (width + ending), 1);
           SeqResidueLines lines = { 7, width, ending };
           g_autoptr (GString) text = g_string_new (">chr 1\n");
@@ -158,6 +160,30 @@ test_even_lines (void)
           g_assert_cmpuint (r.n_lines, ==, n_lines / per_chunk * per_chunk);
           reading_clear (&r);
         }
+}
+
+/* Bytes that are read to where residues go are not overwritten before they are copied, however near
+ * to them they lie: that depends on how far behind the start of a page either is. */
+static void
+test_all_offsets (void)
+{
+  static const gsize widths[] = { 1, 60, 64, 100, 0 };
+
+  for (guint w = 0; w < G_N_ELEMENTS (widths); w++)
+    for (gsize offset = 0; offset <= 2 * SEQ_COPY_STEP; offset++) {
+      const gsize width = widths[w], n_lines = width > 0 ? 200000 / (width + 1) : 1;
+      SeqResidueLines lines = { offset, width, width > 0 ? 1 : 0 };
+      g_autoptr (GString) text = g_string_new (NULL);
+      Reading r;
+
+      append_lines (text, 1, offset, 0);
+      append_lines (text, n_lines, width > 0 ? width : 200000, width > 0 ? 1 : 0);
+      reading_init (&r, text, text->len);
+      read_all (&r, &lines, text->len - offset, 0);
+      g_assert_cmpuint (r.bytes, ==, text->len - offset);
+      check_reading (&r, offset);
+      reading_clear (&r);
+    }
 }
 
 static void
@@ -208,10 +234,9 @@ test_odd_lines (void)
 
 /* The same for every place of a line in chunks that are long enough to be copied line by line */
 static void
-check_odd_byte (gsize width, guint ending, guint seed, gsize place, guint8 byte)
+check_odd_byte (gsize per_chunk, gsize width, guint ending, guint seed, gsize place, guint8 byte)
 {
-  const gsize per_chunk = width < 10 ? 100 : 40, stride = width + ending;
-  const gsize line = per_chunk + seed % per_chunk;
+  const gsize stride = width + ending, line = per_chunk + seed % per_chunk;
   SeqResidueLines lines = {.width = width,.ending = ending };
   g_autoptr (GString) text = g_string_new (NULL);
   const guint8 *at;
@@ -242,26 +267,43 @@ test_odd_bytes (void)
     for (guint ending = 1; ending <= 2; ending++)
       for (gsize place = 0; place < widths[w] + ending; place++)
         for (guint b = 0; b < G_N_ELEMENTS (bytes); b++)
-          check_odd_byte (widths[w], ending, place * 7 + b, place, bytes[b]);
+          check_odd_byte (widths[w] < 10 ? 100 : 40, widths[w], ending, place * 7 + b, place,
+              bytes[b]);
+}
+
+/* And in such as are read to where they belong */
+static void
+test_odd_bytes_in_place (void)
+{
+  for (guint ending = 1; ending <= 2; ending++)
+    for (guint i = 0; i < 100; i++)
+      check_odd_byte (4000, 60, ending, i * 7919, i % (60 + ending), i % 2 ? ' ' : 'G');
 }
 
 /* What is read at once ends within a line, which is longer by just as much: its rest looks like a
  * whole one. */
 static void
-test_long_line_between_reads (void)
+check_long_line_between_reads (gsize size, gsize per_chunk)
 {
-  const gsize width = 60, size = 64 << 10;
+  const gsize width = 60;
   SeqResidueLines lines = {.width = width,.ending = 1 };
   g_autoptr (GString) text = g_string_new (NULL);
   Reading r;
 
   append_lines (text, size / (width + 1), width, 1);
   append_lines (text, 1, size - text->len + width, 1);
-  append_lines (text, 2000, width, 1);
+  append_lines (text, 4000, width, 1);
   reading_init (&r, text, text->len);
-  read_all (&r, &lines, 3000 * (width + 1), 0);
+  read_all (&r, &lines, per_chunk * (width + 1), 0);
   g_assert_cmpuint (r.n_lines, ==, 0);
   reading_clear (&r);
+}
+
+static void
+test_long_line_between_reads (void)
+{
+  check_long_line_between_reads (64 << 10, (64 << 10) / 61 + 5);        /* into a buffer */
+  check_long_line_between_reads (128 << 10, 3000);      /* to where they belong */
 }
 
 /* No chunk that has not all its room is begun. */
@@ -349,9 +391,11 @@ test_copying (gconstpointer level)
     return;
   }
   test_even_lines ();
+  test_all_offsets ();
   test_unbroken_line ();
   test_odd_lines ();
   test_odd_bytes ();
+  test_odd_bytes_in_place ();
   test_long_line_between_reads ();
   test_room ();
 }
