@@ -179,7 +179,8 @@ copy_residues (Chunk * chunk, const SeqResidueLines * lines, const guint8 * src,
 
 /* Where to read the bytes at `at`, at most `n` of them, which becomes how many: as far behind the
  * start of a page as in the file. There is room for them where the chunk's residues go, which are
- * fewer; a step lies in between, so that what is copied overwrites nothing that is still to come.
+ * fewer; a step lies in between, so that what is copied overwrites nothing that is still to come,
+ * and of a line that must be looked at again nothing that makes it odd.
  * So it is one long write of the kernel's that meets memory which nothing has touched yet, and the
  * steps find it in the cache. Where the chunk ends there is no room. */
 static guint8 *

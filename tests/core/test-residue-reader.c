@@ -271,13 +271,18 @@ test_odd_bytes (void)
               bytes[b]);
 }
 
-/* And in such as are read to where they belong */
+/* And in such as are read to where they belong: a line that is found to be odd has been copied over
+ * what stands behind its start by then. */
 static void
 test_odd_bytes_in_place (void)
 {
-  for (guint ending = 1; ending <= 2; ending++)
-    for (guint i = 0; i < 100; i++)
-      check_odd_byte (4000, 60, ending, i * 7919, i % (60 + ending), i % 2 ? ' ' : 'G');
+  static const gsize widths[] = { 60, 130, 1000 };
+
+  for (guint w = 0; w < G_N_ELEMENTS (widths); w++)
+    for (guint ending = 1; ending <= 2; ending++)
+      for (guint i = 0; i < 60; i++)
+        check_odd_byte (240000 / widths[w], widths[w], ending, i * 7919,
+            i * 37 % (widths[w] + ending), i % 2 ? ' ' : 'G');
 }
 
 /* What is read at once ends within a line, which is longer by just as much: its rest looks like a
