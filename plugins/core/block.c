@@ -28,7 +28,7 @@ struct _SeqBlockPool
   GQueue free;                  /* of SeqBlock, all of this pool's capacity */
   SpareTable *spare;            /* tables that have grown, for the next blocks */
   guint n_spare;
-  gsize capacity;
+  gsize mapped;                 /* of a fresh block; 0 where that is too much */
   guint max_free;
 };
 
@@ -65,15 +65,13 @@ static SeqBlock *
 block_new (SeqBlockPool * pool)
 {
   SeqBlock *block;
-  gsize mapped;
   guint8 *data;
 
-  if (!arena_size (pool->capacity, &mapped) || !(data = arena_map (mapped)))
+  if (pool->mapped == 0 || !(data = arena_map (pool->mapped)))
     return NULL;
   block = g_new0 (SeqBlock, 1);
   block->data = data;
-  block->mapped = mapped;
-  block->capacity = mapped - SEQ_BLOCK_SLACK;
+  block->mapped = pool->mapped;
   return block;
 }
 
@@ -96,7 +94,8 @@ seq_block_pool_new (gsize capacity, guint max_free)
   pool->refs = 1;
   g_mutex_init (&pool->lock);
   g_queue_init (&pool->free);
-  pool->capacity = capacity;
+  if (!arena_size (capacity, &pool->mapped))
+    pool->mapped = 0;
   pool->max_free = max_free;
   return pool;
 }
@@ -151,17 +150,29 @@ seq_block_ref (SeqBlock * block)
   return block;
 }
 
+/* What a block has grown by for one long record: it would be pinned for nothing. Not of an arena
+ * that has moved to where no huge page begins. */
+static void
+give_growth_back (SeqBlock * block)
+{
+  const gsize usual = block->pool->mapped;
+
+  if (block->mapped <= usual || GPOINTER_TO_SIZE (block->data) % HUGE_PAGE != 0)
+    return;
+  munmap (block->data + usual, block->mapped - usual);
+  block->mapped = usual;
+}
+
 void
 seq_block_unref (SeqBlock * block)
 {
   SeqBlockPool *pool = block->pool;
-  gsize usual;
 
   if (!g_atomic_int_dec_and_test (&block->refs))
     return;
 
-  /* a block that grew for one long record would pin its memory for nothing */
-  if (!arena_size (pool->capacity, &usual) || block->mapped != usual) {
+  give_growth_back (block);
+  if (block->mapped != pool->mapped) {
     block_free (block);
     block = NULL;
   } else {
@@ -206,7 +217,10 @@ seq_block_trim (SeqBlock * block)
 {
   gsize mapped;
 
-  if (!arena_size (MAX (block->size, block->pool->capacity), &mapped) || mapped >= block->mapped)
+  if (!arena_size (block->size, &mapped))
+    return;
+  mapped = MAX (mapped, block->pool->mapped);
+  if (mapped >= block->mapped)
     return;
   munmap (block->data + mapped, block->mapped - mapped);
   block->mapped = mapped;

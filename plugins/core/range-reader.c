@@ -44,6 +44,8 @@ typedef struct
 
   GQueue blocks;
   guint64 records, filtered, lines;
+  gpointer empty;               /* atomic; 1 + number of a range that had the place of this one, and
+                                 * in which no record begins */
   gboolean begun;               /* not where a record that has been given out goes on behind it */
   gboolean failed;
   gboolean at_end;              /* of the file */
@@ -183,6 +185,26 @@ guess_lines (Range * range, guint64 at, SeqResidueLines * lines)
   return n > 0 && seq_residue_lines_guess (range->buffer, n, PIECE, at, lines);
 }
 
+/* Whether what is known of the ranges behind is that the record at `at` takes a chunk more at
+ * least. Where it takes less, the threads have the next records to parse. */
+static gboolean
+goes_on (Range * range, guint64 at)
+{
+  SeqRangeReader *self = range->reader;
+  guint64 number = range->begin / self->range_size, end = range->end;
+
+  if (at < end)
+    return FALSE;
+  for (guint i = 1; i < self->n_ranges; i++) {
+    Range *behind = &self->ranges[(number + i) % self->n_ranges];
+
+    if (GPOINTER_TO_SIZE (g_atomic_pointer_get (&behind->empty)) != (gsize) (number + i + 1))
+      break;
+    end += self->range_size;
+  }
+  return end >= at && end - at >= RANGES_PER_CHUNK * self->range_size;
+}
+
 /* Of a record that goes on far behind the range, several threads read the lines at `at`, as long as
  * they are of one length; `at` moves behind them. FALSE on error. */
 static gboolean
@@ -222,8 +244,7 @@ static gboolean
 parse_records (Range * range, SeqFastx * parser)
 {
   const SeqFastxPosition start = { .line = 1, .byte = range->start };
-  const gsize far = range->reader->range_size;
-  guint64 at = range->start, long_from = range->end + MIN (far, G_MAXUINT64 - range->end);
+  guint64 at = range->start, long_from = 0;     /* once it has gone on so far */
   gssize n;
 
   seq_fastx_begin_at (parser, &start);
@@ -236,10 +257,11 @@ parse_records (Range * range, SeqFastx * parser)
       return TRUE;
     }
     at += n;
-    if (at >= long_from) {
+    if (long_from > 0 ? at >= long_from : goes_on (range, at)) {
       if (!parse_long_record (range, parser, &at))
         return FALSE;
-      long_from = at + far;     /* the lines may be of another length by then */
+      /* the lines may be of another length by then */
+      long_from = at + range->reader->range_size;
     }
   } while (n > 0);
   range->stop = at;
@@ -301,6 +323,9 @@ range_func (SeqJob * job, gpointer data)
   range->failed = !find_start (range);
   if (!range->failed && range->start < range->end)
     parse_range (range);
+  else if (!range->failed)
+    g_atomic_pointer_set (&range->empty,
+        GSIZE_TO_POINTER (range->begin / range->reader->range_size + 1));
 }
 
 /* ---- the reader ---- */
@@ -382,6 +407,8 @@ seq_range_reader_open (SeqRangeReader * self, int fd, guint64 first_id)
   g_assert (self->fd < 0);
   if (!can_read (self, fd, &size, &format) || !make_workers (self))
     return FALSE;
+  for (guint i = 0; i < self->n_ranges; i++)
+    self->ranges[i].empty = NULL;
   self->fd = fd;
   self->config.format = format;
   self->size = size;

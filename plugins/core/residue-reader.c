@@ -22,22 +22,26 @@ typedef struct
 {
   SeqJob job;
   guint8 *buffer;               /* of BUFFER and a page */
-  gboolean asked;               /* FALSE where there is no such chunk */
+  guint64 n_asked;              /* units; 0 where there is no such chunk */
+  guint64 n_found;              /* of them, before what is not as expected */
   guint64 offset;
   guint8 *out, *out_end;        /* where the next residue goes, and the last one of the chunk */
   gsize left;                   /* residues of the line at hand that are still to come */
   guint ending_left;            /* and bytes that end it */
-  gboolean is_as_expected;
 } Chunk;
 
 struct _SeqResidueReader
 {
   int fd;
   SeqResidueLines lines;
-  guint64 end;
-  guint8 *out, *out_end;
-  guint64 lines_per_chunk;      /* 0: of an unbroken line */
-  gsize bytes_per_chunk, residues_per_chunk;
+  guint8 *out;
+  gsize unit_bytes, unit_residues;      /* a line; of an unbroken one a residue */
+  guint64 units_per_chunk;
+  guint64 n_units;              /* that there is room for */
+
+  GMutex lock;
+  guint64 end;                  /* what is there behind is of no use */
+  gboolean ended;
 
   SeqWorkers *workers;
   Chunk *chunks;                /* a ring */
@@ -179,16 +183,15 @@ copy_residues (Chunk * chunk, const SeqResidueLines * lines, const guint8 * src,
 
 /* Where to read the bytes at `at`, at most `n` of them, which becomes how many: as far behind the
  * start of a page as in the file. There is room for them where the chunk's residues go, which are
- * fewer; a step lies in between, so that what is copied overwrites nothing that is still to come,
- * and of a line that must be looked at again nothing that makes it odd.
- * So it is one long write of the kernel's that meets memory which nothing has touched yet, and the
- * steps find it in the cache. Where the chunk ends there is no room. */
+ * fewer; a line and a step lie in between, so that what is copied overwrites nothing that is still
+ * to come, or to be looked at again because it is the line before an odd one. So it is one long
+ * write of the kernel's that meets memory which nothing has touched yet, and the steps find it in
+ * the cache. Where the chunk ends there is no room. */
 static guint8 *
-find_room (Chunk * chunk, guint64 at, gsize * n)
+find_room (Chunk * chunk, const SeqResidueLines * lines, guint64 at, gsize * n)
 {
-  const gsize room = chunk->out_end - chunk->out;
-  const gsize gap = SEQ_COPY_STEP
-      + (at - GPOINTER_TO_SIZE (chunk->out) - SEQ_COPY_STEP) % SEQ_PAGE;
+  const gsize room = chunk->out_end - chunk->out, least = lines->width + SEQ_COPY_STEP;
+  const gsize gap = least + (at - GPOINTER_TO_SIZE (chunk->out) - least) % SEQ_PAGE;
 
   if (room >= gap + MIN (*n, BUFFER)) {
     *n = MIN (*n, MIN (PIECE, room - gap));
@@ -198,46 +201,77 @@ find_room (Chunk * chunk, guint64 at, gsize * n)
   return chunk->buffer + at % SEQ_PAGE;
 }
 
+/* Where to stop, because of what a chunk in front has found meanwhile */
+static guint64
+get_end (SeqResidueReader * self)
+{
+  guint64 end;
+
+  g_mutex_lock (&self->lock);
+  end = self->end;
+  g_mutex_unlock (&self->lock);
+  return end;
+}
+
+static void
+end_before (SeqResidueReader * self, guint64 offset)
+{
+  g_mutex_lock (&self->lock);
+  self->end = MIN (self->end, offset);
+  g_mutex_unlock (&self->lock);
+}
+
+/* Whole units of those that have been copied; a line is whole when its end has been seen. */
+static guint64
+count_units (SeqResidueReader * self, const Chunk * chunk)
+{
+  const guint8 *start = chunk->out_end - chunk->n_asked * self->unit_residues;
+  gsize n = chunk->out - start;
+
+  if (self->lines.ending > 0)
+    n -= self->lines.width - chunk->left;
+  return n / self->unit_residues;
+}
+
 static void
 chunk_func (SeqJob * job, gpointer data)
 {
   SeqResidueReader *self = data;
   Chunk *chunk = (Chunk *) job;
-  guint64 at = chunk->offset, end = at + self->bytes_per_chunk;
+  guint64 at = chunk->offset, end = at + chunk->n_asked * self->unit_bytes;
+  gboolean ok = TRUE;
   gssize n = 1;
 
-  chunk->left = self->lines.ending > 0 ? self->lines.width : self->residues_per_chunk;
+  chunk->left = self->lines.ending > 0 ? self->lines.width : chunk->n_asked;
   chunk->ending_left = self->lines.ending;
-  chunk->is_as_expected = TRUE;
-  for (; at < end && chunk->is_as_expected; at += MAX (n, 0)) {
+  for (; ok && at < MIN (end, get_end (self)); at += MAX (n, 0)) {
     gsize size = end - at;
-    guint8 *piece = find_room (chunk, at, &size);
+    guint8 *piece = find_room (chunk, &self->lines, at, &size);
 
     n = seq_read_at (self->fd, piece, size, at);
-    chunk->is_as_expected = n > 0 && copy_residues (chunk, &self->lines, piece, piece + n);
+    ok = n > 0 && copy_residues (chunk, &self->lines, piece, piece + n);
   }
-  chunk->is_as_expected = chunk->is_as_expected && chunk->out == chunk->out_end;
+  chunk->n_found = count_units (self, chunk);
+  if (chunk->n_found < chunk->n_asked)
+    end_before (self, chunk->offset);
 }
 
 /* ---- the reader ---- */
 
-/* Where a chunk would end past the file or the room there is none, and none behind it. */
+/* Whole units, up to the end of the file and of the room */
 static void
 ask_for_next (SeqResidueReader * self)
 {
   Chunk *chunk = &self->chunks[self->n_asked % self->n_chunks];
-  guint64 bytes, residues;
+  const guint64 first = self->n_asked * self->units_per_chunk;
 
-  chunk->asked = g_uint64_checked_mul (&bytes, self->n_asked + 1, self->bytes_per_chunk)
-      && bytes <= self->end - self->lines.offset
-      && g_uint64_checked_mul (&residues, self->n_asked + 1, self->residues_per_chunk)
-      && residues <= (guint64) (self->out_end - self->out);
-  self->n_asked++;
-  if (!chunk->asked)
+  chunk->n_asked = first < self->n_units ? MIN (self->n_units - first, self->units_per_chunk) : 0;
+  if (chunk->n_asked == 0)
     return;
-  chunk->offset = self->lines.offset + bytes - self->bytes_per_chunk;
-  chunk->out_end = self->out + residues;
-  chunk->out = chunk->out_end - self->residues_per_chunk;
+  chunk->offset = self->lines.offset + first * self->unit_bytes;
+  chunk->out = self->out + first * self->unit_residues;
+  chunk->out_end = chunk->out + chunk->n_asked * self->unit_residues;
+  self->n_asked++;
   seq_workers_add (self->workers, &chunk->job);
 }
 
@@ -255,15 +289,13 @@ seq_residue_reader_new (int fd, const SeqResidueLines * lines, guint64 end, guin
   self = g_new0 (SeqResidueReader, 1);
   self->fd = fd;
   self->lines = *lines;
-  self->end = MAX (end, lines->offset);
   self->out = out;
-  self->out_end = out + room;
-  self->bytes_per_chunk = self->residues_per_chunk = MAX (chunk, 1);
-  if (lines->ending > 0) {
-    self->lines_per_chunk = MAX (chunk / (lines->width + lines->ending), 1);
-    self->bytes_per_chunk = self->lines_per_chunk * (lines->width + lines->ending);
-    self->residues_per_chunk = self->lines_per_chunk * lines->width;
-  }
+  self->end = MAX (end, lines->offset);
+  self->unit_residues = lines->ending > 0 ? lines->width : 1;
+  self->unit_bytes = self->unit_residues + lines->ending;
+  self->units_per_chunk = MAX (chunk / self->unit_bytes, 1);
+  self->n_units = MIN ((self->end - lines->offset) / self->unit_bytes, room / self->unit_residues);
+  g_mutex_init (&self->lock);
   self->buffers = buffers;
   self->n_chunks = n_chunks;
   self->chunks = g_new0 (Chunk, n_chunks);
@@ -278,10 +310,11 @@ seq_residue_reader_new (int fd, const SeqResidueLines * lines, guint64 end, guin
 void
 seq_residue_reader_free (SeqResidueReader * self)
 {
+  end_before (self, 0);
   for (guint64 i = self->n_given; i < self->n_asked; i++)
-    if (self->chunks[i % self->n_chunks].asked)
-      seq_workers_wait (self->workers, &self->chunks[i % self->n_chunks].job);
+    seq_workers_wait (self->workers, &self->chunks[i % self->n_chunks].job);
   seq_workers_free (self->workers);
+  g_mutex_clear (&self->lock);
   g_free (self->chunks);
   free (self->buffers);
   g_free (self);
@@ -292,16 +325,18 @@ seq_residue_reader_next (SeqResidueReader * self, guint64 * bytes, gsize * resid
     guint64 * n_lines)
 {
   Chunk *chunk = &self->chunks[self->n_given % self->n_chunks];
+  guint64 n;
 
-  if (!chunk->asked)
+  if (self->ended || self->n_given == self->n_asked)
     return FALSE;
   seq_workers_wait (self->workers, &chunk->job);
-  if (!chunk->is_as_expected)
-    return FALSE;
-  *bytes = self->bytes_per_chunk;
-  *residues = self->residues_per_chunk;
-  *n_lines = self->lines_per_chunk;
   self->n_given++;
-  ask_for_next (self);
-  return TRUE;
+  n = chunk->n_found;
+  self->ended = n < chunk->n_asked;
+  *bytes = n * self->unit_bytes;
+  *residues = n * self->unit_residues;
+  *n_lines = self->lines.ending > 0 ? n : 0;
+  if (!self->ended)
+    ask_for_next (self);
+  return n > 0;
 }

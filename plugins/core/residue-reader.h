@@ -37,7 +37,8 @@ SeqResidueReader *seq_residue_reader_new (int fd, const SeqResidueLines * lines,
 void seq_residue_reader_free (SeqResidueReader * self);
 
 /* The next lines: how many bytes of the file, residues of them behind those before, and lines that
- * ended. FALSE where what comes is not as expected, or there is no room for it; that is the end. */
+ * ended. FALSE where what comes is no whole line of those that are expected, or there is no room for
+ * it; that is the end. */
 gboolean seq_residue_reader_next (SeqResidueReader * self, guint64 * bytes, gsize * residues,
     guint64 * n_lines);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "block.h"
 
@@ -123,6 +124,31 @@ test_grown_blocks (void)
   seq_block_pool_unref (pool);
 }
 
+/* Of a block that has grown the pool keeps no more than of any other, but that much, where huge
+ * pages begin. */
+static void
+test_growth_is_given_back (void)
+{
+  SeqBlockPool *pool = seq_block_pool_new (1000, 1);
+  SeqBlock *block = seq_block_pool_acquire (pool);
+  guint8 *data, in_core;
+
+  g_assert_true (seq_block_grow (block, 10 * ARENA));
+  data = block->data;
+  memset (data, 1, 10 * ARENA);
+  seq_block_unref (block);
+  g_assert_cmpint (mincore (data + ARENA, 4096, &in_core), ==, -1);
+
+  block = seq_block_pool_acquire (pool);
+  if (GPOINTER_TO_SIZE (data) % ARENA == 0)
+    g_assert_true (block->data == data);
+  g_assert_cmpuint (block->mapped, ==, ARENA);
+  g_assert_cmpuint (block->capacity, ==, ARENA - SEQ_BLOCK_SLACK);
+  memset (block->data, 2, ARENA);
+  seq_block_unref (block);
+  seq_block_pool_unref (pool);
+}
+
 /* A table that has grown is used again, also where its block is still held. */
 static void
 test_spare_tables (void)
@@ -199,6 +225,7 @@ main (int argc, char **argv)
   g_test_add_func ("/block/finish", test_finish);
   g_test_add_func ("/block/small-blocks", test_small_blocks);
   g_test_add_func ("/block/grown-blocks", test_grown_blocks);
+  g_test_add_func ("/block/growth-is-given-back", test_growth_is_given_back);
   g_test_add_func ("/block/spare-tables", test_spare_tables);
   return g_test_run ();
 }

@@ -352,6 +352,57 @@ test_long_record (void)
   g_string_free (rest, TRUE);
 }
 
+/* A line such as long records have now and then, and which ends what is read ahead of one */
+static void
+append_odd_line (GString * text, GRand * rand)
+{
+  static const gchar *const lines[] = { "\n", "*\n", "AC GT\n", "A\n", "acgt\r\n", "-ACGT\n",
+    "NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN\n"
+  };
+
+  g_string_append (text, lines[g_rand_int_range (rand, 0, G_N_ELEMENTS (lines))]);
+}
+
+static void
+append_genome (GString * text, GRand * rand, guint number)
+{
+  static const guint widths[] = { 1, 60, 64, 70, 130, 1000, 1000000 };
+  const guint width = widths[g_rand_int_range (rand, 0, G_N_ELEMENTS (widths))];
+  const guint size = g_rand_int_range (rand, 0, 900000), odd = g_rand_int_range (rand, 0, 1800000);
+  const gchar *ending = g_rand_boolean (rand) ? "\n" : "\r\n";
+
+  g_string_append_printf (text, ">genome %u\n", number);
+  for (guint i = 0; i < size; i++) {
+    g_string_append_c (text, "ACGT"[(i * number + i * i) % 4]);
+    if (i % width == width - 1)
+      g_string_append (text, ending);
+    if (i == odd && text->str[text->len - 1] == '\n')
+      append_odd_line (text, rand);
+  }
+  g_string_append_c (text, '\n');
+}
+
+/* Records of up to some ranges, of lines of all lengths: where one goes on behind its range, and
+ * what is read ahead of it, is found while the next are parsed. */
+static void
+test_genomes (void)
+{
+  const gsize ranges[] = { 10000, 70000, 150000 };
+  SeqFastxConfig config = make_config ();
+  GRand *rand = g_rand_new_with_seed (7);
+
+  for (guint seed = 0; seed < 20; seed++) {
+    GString *text = g_string_new (NULL);
+
+    for (guint number = 1; number <= 6; number++)
+      append_genome (text, rand, number);
+    for (guint i = 0; i < G_N_ELEMENTS (ranges); i++)
+      compare (text->str, text->len, &config, ranges[i], 1 + seed % 4);
+    g_string_free (text, TRUE);
+  }
+  g_rand_free (rand);
+}
+
 static SeqRangeReader *
 open_text (File * file, const gchar * text, const SeqFastxConfig * config, gsize range)
 {
@@ -602,6 +653,7 @@ main (int argc, char **argv)
   g_test_add_func ("/range-reader/filters", test_filters);
   g_test_add_func ("/range-reader/large", test_large);
   g_test_add_func ("/range-reader/long-record", test_long_record);
+  g_test_add_func ("/range-reader/genomes", test_genomes);
   g_test_add_func ("/range-reader/not-for-ranges", test_not_for_ranges);
   g_test_add_func ("/range-reader/next-file", test_next_file);
   g_test_add_func ("/range-reader/block-capacity", test_block_capacity);
