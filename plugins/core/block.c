@@ -25,11 +25,12 @@ struct _SeqBlockPool
 {
   gint refs;
   GMutex lock;
-  GQueue free;                  /* of SeqBlock, all of this pool's capacity */
+  GQueue free;                  /* of SeqBlock, of a fresh block's size or grown */
+  gsize free_bytes;
   SpareTable *spare;            /* tables that have grown, for the next blocks */
   guint n_spare;
   gsize mapped;                 /* of a fresh block; 0 where that is too much */
-  guint max_free;
+  gsize max_free_bytes;
 };
 
 /* Arenas are multiples of the huge page and aligned to it: more is mapped than needed, and what
@@ -86,6 +87,17 @@ block_free (SeqBlock * block)
   g_free (block);
 }
 
+/* Gives back what lies behind the first `mapped` bytes. */
+static void
+block_unmap_behind (SeqBlock * block, gsize mapped)
+{
+  if (block->mapped <= mapped)
+    return;
+  munmap (block->data + mapped, block->mapped - mapped);
+  block->mapped = mapped;
+  block->capacity = mapped - SEQ_BLOCK_SLACK;
+}
+
 SeqBlockPool *
 seq_block_pool_new (gsize capacity, guint max_free)
 {
@@ -96,7 +108,8 @@ seq_block_pool_new (gsize capacity, guint max_free)
   g_queue_init (&pool->free);
   if (!arena_size (capacity, &pool->mapped))
     pool->mapped = 0;
-  pool->max_free = max_free;
+  if (!g_size_checked_mul (&pool->max_free_bytes, pool->mapped, max_free))
+    pool->max_free_bytes = G_MAXSIZE;
   return pool;
 }
 
@@ -130,6 +143,8 @@ seq_block_pool_acquire (SeqBlockPool * pool)
 
   g_mutex_lock (&pool->lock);
   block = g_queue_pop_head (&pool->free);
+  if (block)
+    pool->free_bytes -= block->mapped;
   g_mutex_unlock (&pool->lock);
 
   if (!block && !(block = block_new (pool)))
@@ -150,17 +165,24 @@ seq_block_ref (SeqBlock * block)
   return block;
 }
 
-/* What a block has grown by for one long record: it would be pinned for nothing. Not of an arena
- * that has moved to where no huge page begins. */
-static void
-give_growth_back (SeqBlock * block)
+/* Takes a block that nobody has any more, if there is room for it. Not one that has grown and moved
+ * to where no huge page begins. */
+static gboolean
+take_back (SeqBlockPool * pool, SeqBlock * block)
 {
-  const gsize usual = block->pool->mapped;
+  gboolean fits;
 
-  if (block->mapped <= usual || GPOINTER_TO_SIZE (block->data) % HUGE_PAGE != 0)
-    return;
-  munmap (block->data + usual, block->mapped - usual);
-  block->mapped = usual;
+  if (block->mapped < pool->mapped || GPOINTER_TO_SIZE (block->data) % HUGE_PAGE != 0)
+    return FALSE;
+  g_mutex_lock (&pool->lock);
+  fits = block->mapped <= pool->max_free_bytes - pool->free_bytes;
+  if (fits) {
+    /* last in, first out: the block that was used last is the one still in the cache */
+    g_queue_push_head (&pool->free, block);
+    pool->free_bytes += block->mapped;
+  }
+  g_mutex_unlock (&pool->lock);
+  return fits;
 }
 
 void
@@ -171,21 +193,11 @@ seq_block_unref (SeqBlock * block)
   if (!g_atomic_int_dec_and_test (&block->refs))
     return;
 
-  give_growth_back (block);
-  if (block->mapped != pool->mapped) {
-    block_free (block);
-    block = NULL;
-  } else {
-    /* last in, first out: the block that was used last is the one still in the cache */
-    g_mutex_lock (&pool->lock);
-    if (pool->free.length < pool->max_free) {
-      g_queue_push_head (&pool->free, block);
-      block = NULL;
-    }
-    g_mutex_unlock (&pool->lock);
+  if (!take_back (pool, block)) {
+    block_unmap_behind (block, pool->mapped);
+    if (!take_back (pool, block))
+      block_free (block);
   }
-  if (block)
-    block_free (block);
   seq_block_pool_unref (pool);
 }
 
@@ -217,14 +229,8 @@ seq_block_trim (SeqBlock * block)
 {
   gsize mapped;
 
-  if (!arena_size (block->size, &mapped))
-    return;
-  mapped = MAX (mapped, block->pool->mapped);
-  if (mapped >= block->mapped)
-    return;
-  munmap (block->data + mapped, block->mapped - mapped);
-  block->mapped = mapped;
-  block->capacity = mapped - SEQ_BLOCK_SLACK;
+  if (arena_size (block->size, &mapped))
+    block_unmap_behind (block, MAX (mapped, block->pool->mapped));
 }
 
 static void

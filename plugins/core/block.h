@@ -36,12 +36,13 @@ struct _SeqBlock
   SeqBlockPool *pool;
 };
 
-/* `capacity`: bytes of a fresh block; `max_free`: blocks that are kept for reuse at most. */
+/* `capacity`: bytes of a fresh block; `max_free`: blocks that are kept for reuse at most, or as many
+ * bytes of such as have grown for long records. */
 SeqBlockPool *seq_block_pool_new (gsize capacity, guint max_free);
 SeqBlockPool *seq_block_pool_ref (SeqBlockPool * pool);
 void seq_block_pool_unref (SeqBlockPool * pool);
 
-/* An empty block, with the pool's capacity; NULL when the system has no memory. */
+/* An empty block, with the pool's capacity or more; NULL when the system has no memory. */
 SeqBlock *seq_block_pool_acquire (SeqBlockPool * pool);
 
 SeqBlock *seq_block_ref (SeqBlock * block);
