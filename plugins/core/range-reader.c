@@ -23,6 +23,10 @@
  * huge pages that nobody else touches first, but for the two at its ends */
 #define RANGES_PER_CHUNK 2
 
+/* ranges behind its own that a record has to go on through before it is taken for such a one, where
+ * it isn't known whether others begin there */
+#define RANGES_UNKNOWN 4
+
 /* blocks kept for reuse at least, as in reader.c */
 #define MIN_FREE_BLOCKS 16
 
@@ -185,8 +189,10 @@ guess_lines (Range * range, guint64 at, SeqResidueLines * lines)
   return n > 0 && seq_residue_lines_guess (range->buffer, n, PIECE, at, lines);
 }
 
-/* Whether what is known of the ranges behind is that the record at `at` takes a chunk more at
- * least. Where it takes less, the threads have the next records to parse. */
+/* Whether the record at `at`, which has gone on behind its range, will take a chunk more at least:
+ * where it takes less, the threads have the next records to parse. The ranges behind say so, if they
+ * have been looked at; where they have not, they may never be, because who gives the blocks out is
+ * in no hurry, and one that has gone far is expected to go on. */
 static gboolean
 goes_on (Range * range, guint64 at)
 {
@@ -195,6 +201,8 @@ goes_on (Range * range, guint64 at)
 
   if (at < end)
     return FALSE;
+  if (at - end >= RANGES_UNKNOWN * self->range_size)
+    return TRUE;
   for (guint i = 1; i < self->n_ranges; i++) {
     Range *behind = &self->ranges[(number + i) % self->n_ranges];
 
@@ -244,7 +252,8 @@ static gboolean
 parse_records (Range * range, SeqFastx * parser)
 {
   const SeqFastxPosition start = { .line = 1, .byte = range->start };
-  guint64 at = range->start, long_from = 0;     /* once it has gone on so far */
+  guint64 at = range->start;
+  guint64 long_from = 0;        /* where threads go on with a record; 0 if they have had none yet */
   gssize n;
 
   seq_fastx_begin_at (parser, &start);

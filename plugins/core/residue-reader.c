@@ -9,11 +9,10 @@
 #include "simd.h"
 #include "workers.h"
 
-/* bytes of one read: small enough to stay in the cache until they are copied */
-#define PIECE ((gsize) 128 << 10)
-
-/* and of one into a buffer of the chunk's own */
-#define BUFFER ((gsize) 64 << 10)
+/* bytes of one read to where they belong, and into a buffer: few enough to stay in the cache until
+ * they are copied */
+#define PIECE_IN_PLACE ((gsize) 128 << 10)
+#define PIECE_IN_BUFFER ((gsize) 64 << 10)
 
 /* chunks on their way for each thread: one that it works on and one that waits for it */
 #define CHUNKS_PER_THREAD 2
@@ -21,11 +20,11 @@
 typedef struct
 {
   SeqJob job;
-  guint8 *buffer;               /* of BUFFER and a page */
+  guint8 *buffer;               /* of PIECE_IN_BUFFER and a page */
   guint64 n_asked;              /* units; 0 where there is no such chunk */
   guint64 n_found;              /* of them, before what is not as expected */
   guint64 offset;
-  guint8 *out, *out_end;        /* where the next residue goes, and the last one of the chunk */
+  guint8 *out, *out_end;        /* where the next residue goes; behind the last one of the chunk */
   gsize left;                   /* residues of the line at hand that are still to come */
   guint ending_left;            /* and bytes that end it */
 } Chunk;
@@ -40,7 +39,8 @@ struct _SeqResidueReader
   guint64 n_units;              /* that there is room for */
 
   GMutex lock;
-  guint64 end;                  /* what is there behind is of no use */
+  guint64 end;                  /* of the file, or where a chunk begins that is not as expected: those
+                                 * behind it are of no use */
   gboolean ended;
 
   SeqWorkers *workers;
@@ -72,7 +72,7 @@ seq_residue_lines_guess (const guint8 * bytes, gsize n, gsize unbroken, guint64 
   const guint8 *first = memchr (bytes, '\n', n), *second;
 
   if (first == NULL) {
-    *lines = (SeqResidueLines) { .offset = offset };
+    *lines = (SeqResidueLines) { .offset = offset + 1 };
     return n > 0 && n >= unbroken;
   }
   second = memchr (first + 1, '\n', bytes + n - first - 1);
@@ -190,18 +190,18 @@ copy_residues (Chunk * chunk, const SeqResidueLines * lines, const guint8 * src,
 static guint8 *
 find_room (Chunk * chunk, const SeqResidueLines * lines, guint64 at, gsize * n)
 {
-  const gsize room = chunk->out_end - chunk->out, least = lines->width + SEQ_COPY_STEP;
-  const gsize gap = least + (at - GPOINTER_TO_SIZE (chunk->out) - least) % SEQ_PAGE;
+  const gsize room = chunk->out_end - chunk->out, min_gap = lines->width + SEQ_COPY_STEP;
+  const gsize gap = min_gap + (at - GPOINTER_TO_SIZE (chunk->out) - min_gap) % SEQ_PAGE;
 
-  if (room >= gap + MIN (*n, BUFFER)) {
-    *n = MIN (*n, MIN (PIECE, room - gap));
+  if (room >= gap + MIN (*n, PIECE_IN_BUFFER)) {
+    *n = MIN (*n, MIN (PIECE_IN_PLACE, room - gap));
     return chunk->out + gap;
   }
-  *n = MIN (*n, BUFFER);
+  *n = MIN (*n, PIECE_IN_BUFFER);
   return chunk->buffer + at % SEQ_PAGE;
 }
 
-/* Where to stop, because of what a chunk in front has found meanwhile */
+/* The end may come nearer while a chunk is read. */
 static guint64
 get_end (SeqResidueReader * self)
 {
@@ -279,7 +279,7 @@ SeqResidueReader *
 seq_residue_reader_new (int fd, const SeqResidueLines * lines, guint64 end, guint8 * out,
     gsize room, gsize chunk, guint n_threads)
 {
-  const gsize stride = BUFFER + SEQ_PAGE;
+  const gsize stride = PIECE_IN_BUFFER + SEQ_PAGE;
   guint n_chunks = CHUNKS_PER_THREAD * (n_threads + 1);
   guint8 *buffers = seq_read_buffer_new (n_chunks * stride);
   SeqResidueReader *self;
@@ -310,7 +310,7 @@ seq_residue_reader_new (int fd, const SeqResidueLines * lines, guint64 end, guin
 void
 seq_residue_reader_free (SeqResidueReader * self)
 {
-  end_before (self, 0);
+  end_before (self, 0);         /* all of them */
   for (guint64 i = self->n_given; i < self->n_asked; i++)
     seq_workers_wait (self->workers, &self->chunks[i % self->n_chunks].job);
   seq_workers_free (self->workers);

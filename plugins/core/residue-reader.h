@@ -16,13 +16,15 @@ G_BEGIN_DECLS
 /* What the lines are like */
 typedef struct
 {
-  guint64 offset;               /* in the file, where a line begins; or in an unbroken line */
+  guint64 offset;               /* in the file, where a line begins; or within an unbroken line, not
+                                 * at its first byte, which says what kind of line it is */
   gsize width;                  /* residues of a line, 1 or more; any number in an unbroken line */
   guint ending;                 /* bytes that end it: 1 newline, 2 with a carriage return, 0 none */
 } SeqResidueLines;
 
 /* Guesses from `n` bytes of the record, which stand at `offset` of the file: from two line ends, or
- * from none where there is none in `unbroken` bytes. FALSE if they don't tell. */
+ * from none where there is none in `unbroken` bytes. FALSE if they don't tell. What lies
+ * in front of `lines->offset` is for others to read. */
 gboolean seq_residue_lines_guess (const guint8 * bytes, gsize n, gsize unbroken, guint64 offset,
     SeqResidueLines * lines);
 

@@ -26,6 +26,9 @@ static const struct
 #define SHORTEST 20
 #define LONGEST 20000
 
+/* bases of a bacterial genome */
+#define GENOME 5000000
+
 #define LINE 60
 #define NAME_MAX_BYTES 256
 
@@ -175,12 +178,14 @@ make_reads (Maker * maker, guint64 n, guint length)
 }
 
 static void
-make_chromosome (Maker * maker, guint64 bases)
+make_chromosome (Maker * maker, guint64 number, guint64 bases)
 {
+  gchar name[NAME_MAX_BYTES];
   guint64 done, n;
 
   use_bases (maker);
-  put (">chr1 synthetic\n", 16);
+  put (name, (gsize) g_snprintf (name, sizeof name, ">chr%" G_GUINT64_FORMAT " synthetic\n",
+          number));
   for (done = 0; done < bases; done += n) {
     n = MIN (LINE * 256, bases - done);
     draw_letters (maker, maker->letters, maker->residues, n);
@@ -202,7 +207,10 @@ make (Maker * maker, const gchar * kind, guint64 n)
   else if (g_str_equal (kind, "longreads"))
     make_reads (maker, n, 10000);
   else if (g_str_equal (kind, "chromosome"))
-    make_chromosome (maker, n);
+    make_chromosome (maker, 1, n);
+  else if (g_str_equal (kind, "genomes"))
+    for (guint64 i = 1; i <= n; i++)
+      make_chromosome (maker, i, GENOME);
   else
     return FALSE;
   return TRUE;
@@ -220,7 +228,8 @@ main (int argc, char **argv)
   if (n == 0) {
     fprintf (stderr, "Usage: make-data KIND N\n"
         "KIND: proteins, oneline (each on one line), peptides (40 to 60 residues),\n"
-        "reads (150 bases), longreads (10,000 bases); N: records. Or chromosome; N: bases.\n");
+        "reads (150 bases), longreads (10,000 bases), genomes (5,000,000 bases); N: records. Or "
+        "chromosome; N: bases.\n");
     return 2;
   }
   maker.residues = g_malloc (LONGEST);

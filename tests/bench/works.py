@@ -92,6 +92,7 @@ def plain(bench):
         ("FASTQ, 150 bases", bench.data.made("reads", bench.size(PROTEINS, 4 * PROTEINS))),
         ("FASTQ, 10 kb", bench.data.made("longreads", bench.size(20000, 60000))),
         ("FASTA, a chromosome", bench.data.made("chromosome", 250 * MB)),
+        ("FASTA, 5 Mb each", bench.data.made("genomes", 50)),
         ("FASTQ, real long reads (wtdbg2-examples)", bench.data.reads_of_debian(1)),
     ]
     for work, path in files:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <glib.h>
 #include <glib/gstdio.h>
@@ -403,6 +404,73 @@ test_genomes (void)
   g_rand_free (rand);
 }
 
+/* What has no line end for long is no inside of a line where a line begins there. */
+static void
+test_line_start_without_end (void)
+{
+  SeqFastxConfig config = make_config ();
+
+  for (guint kind = 0; kind < 4; kind++)
+    for (guint pieces = 3; pieces < 12; pieces++) {
+      GString *text = g_string_new (">a\nACGTACGTACG\n\n");
+
+      while (text->len < pieces * SEQ_FASTX_PIECE)
+        g_string_append (text, "ACGTACGTACGTAC\n\n");
+      g_string_append_c (text, ">@;A"[kind]);
+      for (guint i = 0; i < 70000; i++)
+        g_string_append_c (text, 'G');
+      g_string_append (text, "\nACGT\n");
+      compare (text->str, text->len, &config, 70000, 4);
+      g_string_free (text, TRUE);
+    }
+}
+
+/* All threads are made here. */
+static gint n_threads_made;
+
+GThread *
+g_thread_try_new (const gchar * name, GThreadFunc func, gpointer data, GError ** error)
+{
+  GThread *(*make) (const gchar *, GThreadFunc, gpointer, GError **);
+
+  *(gpointer *) (&make) = dlsym (RTLD_NEXT, "g_thread_try_new");
+  g_atomic_int_inc (&n_threads_made);
+  return make (name, func, data, error);
+}
+
+/* A long record gets its threads also where nobody has looked at the ranges behind it, because who
+ * takes the blocks takes his time. */
+static void
+test_slow_consumer (void)
+{
+  const gsize range = 20000;
+  SeqFastxConfig config = make_config ();
+  GString *text = g_string_new (NULL);
+  SeqRangeReader *reader;
+  SeqFastxPosition position;
+  SeqBlock *block;
+  File file;
+
+  while (text->len < range + range / 2)
+    g_string_append (text, ">short\nACGT\n");
+  g_string_append (text, ">long\n");
+  for (guint i = 0; i < 4000000; i++)
+    g_string_append (text, i % 70 == 69 ? "A\n" : "A");
+  config.max_record_bytes = 8 << 20;
+  config.block_size = range;
+  file_init (&file, text->str, text->len);
+  reader = open_file (file.fd, &config, 0, range, 1);
+  n_threads_made = 0;
+  g_assert_cmpint (next_status (reader, &block, &position), ==, SEQ_RANGE_BLOCK);
+  seq_block_unref (block);
+  for (guint i = 0; i < 3000 && g_atomic_int_get (&n_threads_made) == 0; i++)
+    g_usleep (1000);
+  g_assert_cmpint (n_threads_made, ==, 1);
+  seq_range_reader_free (reader);
+  file_clear (&file);
+  g_string_free (text, TRUE);
+}
+
 static SeqRangeReader *
 open_text (File * file, const gchar * text, const SeqFastxConfig * config, gsize range)
 {
@@ -654,6 +722,8 @@ main (int argc, char **argv)
   g_test_add_func ("/range-reader/large", test_large);
   g_test_add_func ("/range-reader/long-record", test_long_record);
   g_test_add_func ("/range-reader/genomes", test_genomes);
+  g_test_add_func ("/range-reader/line-start-without-end", test_line_start_without_end);
+  g_test_add_func ("/range-reader/slow-consumer", test_slow_consumer);
   g_test_add_func ("/range-reader/not-for-ranges", test_not_for_ranges);
   g_test_add_func ("/range-reader/next-file", test_next_file);
   g_test_add_func ("/range-reader/block-capacity", test_block_capacity);

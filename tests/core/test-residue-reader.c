@@ -33,7 +33,8 @@ test_guess (void)
     {"AC\nACGTACGT", 1000, FALSE},
     {"AC\n\nACGT\n", 1000, FALSE},      /* lines of nothing */
     {"AC\n\r\nACGT\n", 1000, FALSE},
-    {"ACGT", 4, TRUE, 100, 0, 0},
+    {"ACGT", 4, TRUE, 101, 0, 0},
+    {">CGT", 4, TRUE, 101, 0, 0},       /* the first byte is not for us */
     {"ACGT", 5, FALSE},
     {"", 0, FALSE},
   };

@@ -27,7 +27,7 @@ take_choices (FuzzInput * in)
   static const gsize widths[] = { 1, 10, 60, 64, 70, 130, 1000, 70000 };
   /* the longest are read to where they belong */
   static const gsize sizes[] = { 0, 100, 3000, 90000 },
-      chunks[] = { 1, 150, 5000, 80000, 400000 };
+      chunks[] = { 1, 150, 5000, 80000, 400000 }, rooms[] = { 0, 1, 200, 20000 };
   Choices c = { { 0 } };
 
   c.lines.width = widths[fuzz_choose (in, G_N_ELEMENTS (widths))];
@@ -35,7 +35,7 @@ take_choices (FuzzInput * in)
   c.lines.offset = fuzz_take_byte (in);
   c.before = sizes[fuzz_choose (in, G_N_ELEMENTS (sizes))];
   c.behind = sizes[fuzz_choose (in, G_N_ELEMENTS (sizes))];
-  c.room = fuzz_choose (in, 4);
+  c.room = rooms[fuzz_choose (in, G_N_ELEMENTS (rooms))];
   c.chunk = chunks[fuzz_choose (in, G_N_ELEMENTS (chunks))];
   c.n_threads = fuzz_choose (in, 3);
   c.before_page = fuzz_take_byte (in);
