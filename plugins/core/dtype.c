@@ -108,33 +108,52 @@ widen_avx2 (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsiz
   widen (dtype, out, ids, n);
 }
 
-/* A line of the cache with each store, which compilers don't make of a loop. Returns: how many ids
- * are done; what is left is less than a store. */
-SEQ_AVX512 static gsize
-widen_vectors (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
-{
-  gsize i = 0;
+/* A line of the cache with each store, which compilers don't make of a loop, and one more for what
+ * is left */
+#define WIDEN(type, Mask, ids_in_line, load, widened, store) G_STMT_START { \
+  type *to = out; \
+  const Mask all = (Mask) ~0ull; \
+  for (; n >= ids_in_line; n -= ids_in_line, ids += ids_in_line, to += ids_in_line) \
+    store (to, all, widened (load (all, ids))); \
+  store (to, (Mask) ((1ull << n) - 1), widened (load ((Mask) ((1ull << n) - 1), ids))); \
+} G_STMT_END
 
+SEQ_AVX512 static void
+widen_avx512 (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
+{
   switch (dtype) {
     case SEQ_DTYPE_UINT8:
+      widen (dtype, out, ids, n);
       break;
     case SEQ_DTYPE_INT16:
-      for (; i + 32 <= n; i += 32)
-        _mm512_storeu_si512 ((gint16 *) out + i,
-            _mm512_cvtepu8_epi16 (_mm256_loadu_si256 ((const __m256i *) (ids + i))));
+      WIDEN (gint16, __mmask32, 32, _mm256_maskz_loadu_epi8, _mm512_cvtepu8_epi16,
+          _mm512_mask_storeu_epi16);
       break;
     case SEQ_DTYPE_INT32:
-      for (; i + 16 <= n; i += 16)
-        _mm512_storeu_si512 ((gint32 *) out + i,
-            _mm512_cvtepu8_epi32 (_mm_loadu_si128 ((const __m128i *) (ids + i))));
+      WIDEN (gint32, __mmask16, 16, _mm_maskz_loadu_epi8, _mm512_cvtepu8_epi32,
+          _mm512_mask_storeu_epi32);
       break;
     case SEQ_DTYPE_INT64:
-      for (; i + 8 <= n; i += 8)
-        _mm512_storeu_si512 ((gint64 *) out + i,
-            _mm512_cvtepu8_epi64 (_mm_loadl_epi64 ((const __m128i *) (ids + i))));
+      WIDEN (gint64, __mmask8, 8, _mm_maskz_loadu_epi8, _mm512_cvtepu8_epi64,
+          _mm512_mask_storeu_epi64);
       break;
   }
-  return i;
+}
+
+static void
+widen_best (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
+{
+  switch (seq_simd_level ()) {
+    case SEQ_SIMD_AVX512:
+      widen_avx512 (dtype, out, ids, n);
+      break;
+    case SEQ_SIMD_AVX2:
+      widen_avx2 (dtype, out, ids, n);
+      break;
+    case SEQ_SIMD_NONE:
+      widen (dtype, out, ids, n);
+      break;
+  }
 }
 
 void
@@ -146,16 +165,16 @@ seq_dtype_convert (SeqDtype dtype, void *restrict out, const guint32 *restrict i
     convert (dtype, out, ids, n);
 }
 
+/* Rows of a batch begin anywhere in a line of the cache, and a store over two lines takes as long as
+ * two: the first ids go by themselves, up to where a line begins. */
 void
 seq_dtype_widen (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsize n)
 {
-  gsize done = seq_simd_level () >= SEQ_SIMD_AVX512 ? widen_vectors (dtype, out, ids, n) : 0;
+  const gsize size = seq_dtype_size (dtype);
+  const gsize head = MIN (n, -GPOINTER_TO_SIZE (out) % 64 / size);
 
-  out = (guint8 *) out + done * seq_dtype_size (dtype);
-  if (seq_simd_level () >= SEQ_SIMD_AVX2)
-    widen_avx2 (dtype, out, ids + done, n - done);
-  else
-    widen (dtype, out, ids + done, n - done);
+  widen_best (dtype, out, ids, head);
+  widen_best (dtype, (guint8 *) out + head * size, ids + head, n - head);
 }
 
 #else

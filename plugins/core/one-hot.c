@@ -112,7 +112,10 @@ seq_one_hot_write (const gfloat *restrict rows, guint n_channels, const guint8 *
   gsize i;
 
   if (n_channels == USUAL_CHANNELS) {
-    i = write_usual_fast (ids, n, out);
+    /* up to where a line of the cache begins, so that no store is over two */
+    i = MIN (n, -GPOINTER_TO_SIZE (out) % 64 / (USUAL_CHANNELS * sizeof *out));
+    write_usual (rows, ids, i, out);
+    i += write_usual_fast (ids + i, n - i, out + i * USUAL_CHANNELS);
     write_usual (rows, ids + i, n - i, out + i * USUAL_CHANNELS);
     return;
   }

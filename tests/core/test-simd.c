@@ -148,12 +148,16 @@ value_at (SeqDtype dtype, const guint8 * out, gsize i)
 static void
 check_widen (SeqDtype dtype, gsize n)
 {
-  Edge in = edge_new (n), out = edge_new (n * seq_dtype_size (dtype));
+  const gsize size = seq_dtype_size (dtype);
+  Edge in = edge_new (n), out = edge_new ((n + 1) * size);
 
   fill_random (in.bytes, n);
-  seq_dtype_widen (dtype, out.bytes, in.bytes, n);
+  memset (out.bytes, UNWRITTEN, size);
+  seq_dtype_widen (dtype, out.bytes + size, in.bytes, n);
+  for (gsize i = 0; i < size; i++)
+    g_assert_cmpuint (out.bytes[i], ==, UNWRITTEN);
   for (gsize i = 0; i < n; i++)
-    g_assert_cmpint (value_at (dtype, out.bytes, i), ==, in.bytes[i]);
+    g_assert_cmpint (value_at (dtype, out.bytes, 1 + i), ==, in.bytes[i]);
   edge_free (&in);
   edge_free (&out);
 }
