@@ -3,12 +3,18 @@
 
 /* Policies of trims on batches of variable length; tests/bench/guard-trace.c prints the table. */
 
-/* The guard looks less often where that takes long, as under ThreadSanitizer: 21 trims, not 18. */
-#ifdef __SANITIZE_THREAD__
-#define FEWER 8
-#else
-#define FEWER 10
-#endif
+static gint n_times;
+
+/* The clock of all of the process is the device's, on which batches and calls take what they take
+ * there: the guard looks less often at the memory where that takes long, and on a machine that is busy
+ * with something else it would. */
+__attribute__ ((visibility ("default")))
+GstClockTime
+gst_util_get_timestamp (void)
+{
+  g_atomic_int_inc (&n_times);
+  return fake != NULL ? fake->clock () : 0;
+}
 
 /* Ten times fewer trims than every 100 batches, at no higher peak of reserved memory */
 static void
@@ -33,7 +39,8 @@ test_adaptive (void)
     regular_trims += regular.trims;
   }
   g_assert_cmpuint (trims, >, 0);
-  g_assert_cmpuint (trims * FEWER, <=, regular_trims);
+  g_assert_cmpuint (trims * 10, <=, regular_trims);
+  g_assert_cmpint (g_atomic_int_get (&n_times), >, 0);  /* the guard has asked for it */
 }
 
 /* On a device that hardly holds the largest batch the policy spares the allocator its retries. */
