@@ -19,6 +19,9 @@
 /* ranges on their way for each thread: one that it works on and one that waits for it */
 #define RANGES_PER_THREAD 2
 
+/* and as many at most in which no record begins, which hold no records */
+#define EMPTY_RANGES_PER_THREAD 2
+
 /* what a thread reads at a time of a record that is longer than ranges, in their sizes: it lies in
  * huge pages that nobody else touches first, but for the two at its ends */
 #define RANGES_PER_CHUNK 2
@@ -68,13 +71,17 @@ struct _SeqRangeReader
 
   Range *ranges;                /* a ring */
   guint n_ranges;
-  guint64 next;                 /* number of the range that is begun next */
-  guint64 given;                /* number of the one that is given out */
-  gboolean waited;              /* that one is done */
-  gboolean ended;               /* the file has */
+  guint n_full;                 /* of them, in which records may begin */
+  gboolean waited;              /* the range that is given out is done */
   guint misses;                 /* ranges on end whose start was guessed wrong */
 
+  GMutex lock;                  /* of what decides which ranges are begun */
+  guint64 next;                 /* number of the range that is begun next */
+  guint64 given;                /* number of the one that is given out */
   guint64 at;                   /* behind the last record that was given out */
+  gboolean ended;               /* the file has */
+  guint n_waiting;              /* ranges that no thread has got to yet */
+
   guint64 lines;                /* before that */
   guint64 next_id;
   guint64 filtered;
@@ -189,6 +196,15 @@ guess_lines (Range * range, guint64 at, SeqResidueLines * lines)
   return n > 0 && seq_residue_lines_guess (range->buffer, n, PIECE, at, lines);
 }
 
+/* Whether no record is known to begin in the range of this number, which is in the ring, or may be. */
+static gboolean
+is_empty (SeqRangeReader * self, guint64 number)
+{
+  Range *range = &self->ranges[number % self->n_ranges];
+
+  return GPOINTER_TO_SIZE (g_atomic_pointer_get (&range->empty)) == (gsize) (number + 1);
+}
+
 /* Whether the record at `at`, which has gone on behind its range, will take a chunk more at least:
  * where it takes less, the threads have the next records to parse. The ranges behind say so, if they
  * have been looked at; where they have not, they may never be, because who gives the blocks out is
@@ -203,13 +219,8 @@ goes_on (Range * range, guint64 at)
     return FALSE;
   if (at - end >= RANGES_UNKNOWN * self->range_size)
     return TRUE;
-  for (guint i = 1; i < self->n_ranges; i++) {
-    Range *behind = &self->ranges[(number + i) % self->n_ranges];
-
-    if (GPOINTER_TO_SIZE (g_atomic_pointer_get (&behind->empty)) != (gsize) (number + i + 1))
-      break;
+  for (guint i = 1; i < self->n_ranges && is_empty (self, number + i); i++)
     end += self->range_size;
-  }
   return end >= at && end - at >= RANGES_PER_CHUNK * self->range_size;
 }
 
@@ -323,18 +334,71 @@ parse_range (Range * range)
   seq_fastx_free (parser);
 }
 
+/* How many ranges may be on their way, with the lock. Where records are longer than ranges, threads
+ * would have nothing to do if those in which none begins counted. But where so many of them follow
+ * each other that goes_on() is told, all threads will read the record, and what they have looked at
+ * by then is read twice. */
+static guint
+count_ranges (SeqRangeReader * self)
+{
+  guint n = self->n_full, n_on_end = 0;
+
+  if (self->n_waiting > 0)
+    return n;
+  for (guint64 i = self->given; i < self->next; i++) {
+    n_on_end = is_empty (self, i) ? n_on_end + 1 : 0;
+    if (n_on_end > RANGES_PER_CHUNK + 1)
+      return self->n_full;
+    n += n_on_end > 0;
+  }
+  return MIN (n, self->n_ranges);
+}
+
+/* Keeps the threads busy: begins as many ranges as there is room for. What a long record that has
+ * been given out covers is known to begin none, and need not be looked at. */
+static void
+begin_ranges (SeqRangeReader * self)
+{
+  guint64 end;
+
+  g_mutex_lock (&self->lock);
+  end = self->given + count_ranges (self);
+  for (; self->next < end && !self->ended; self->next++) {
+    Range *range = &self->ranges[self->next % self->n_ranges];
+
+    range->begin = self->next * self->range_size;
+    if (range->begin >= self->size)
+      break;
+    /* the last one takes what the file has grown by since */
+    range->end = self->size - range->begin > self->range_size ? range->begin + self->range_size
+        : G_MAXUINT64;
+    range->begun = range->end > self->at;
+    self->n_waiting += range->begun;
+    if (range->begun)
+      seq_workers_add (self->workers, &range->job);
+    else
+      forget_records (range);
+  }
+  g_mutex_unlock (&self->lock);
+}
+
 static void
 range_func (SeqJob * job, gpointer data)
 {
   Range *range = (Range *) job;
+  SeqRangeReader *self = range->reader;
 
+  g_mutex_lock (&self->lock);
+  self->n_waiting--;
+  g_mutex_unlock (&self->lock);
   forget_records (range);
   range->failed = !find_start (range);
   if (!range->failed && range->start < range->end)
     parse_range (range);
   else if (!range->failed)
-    g_atomic_pointer_set (&range->empty,
-        GSIZE_TO_POINTER (range->begin / range->reader->range_size + 1));
+    g_atomic_pointer_set (&range->empty, GSIZE_TO_POINTER (range->begin / self->range_size + 1));
+  /* who gives the blocks out may be at work on a long record */
+  begin_ranges (self);
 }
 
 /* ---- the reader ---- */
@@ -344,14 +408,16 @@ seq_range_reader_new (const SeqFastxConfig * config, gsize range_size, guint n_t
 {
   SeqRangeReader *self = g_new0 (SeqRangeReader, 1);
 
+  g_mutex_init (&self->lock);
   self->fd = -1;
   self->config = *config;
   self->asked = config->format;
   self->range_size = range_size;
   self->n_threads = n_threads;
-  self->n_ranges = RANGES_PER_THREAD * (n_threads + 1);
+  self->n_full = RANGES_PER_THREAD * (n_threads + 1);
+  self->n_ranges = self->n_full + EMPTY_RANGES_PER_THREAD * (n_threads + 1);
   self->pool = seq_block_pool_new (MIN (config->block_size, range_size) + SEQ_FASTX_PIECE,
-      MAX (self->n_ranges, MIN_FREE_BLOCKS));
+      MAX (self->n_full, MIN_FREE_BLOCKS));
   self->ranges = g_new0 (Range, self->n_ranges);
   for (guint i = 0; i < self->n_ranges; i++) {
     self->ranges[i].reader = self;
@@ -368,6 +434,7 @@ seq_range_reader_free (SeqRangeReader * self)
   for (guint i = 0; i < self->n_ranges; i++)
     free (self->ranges[i].buffer);
   g_free (self->ranges);
+  g_mutex_clear (&self->lock);
   seq_block_pool_unref (self->pool);
   g_free (self);
 }
@@ -432,6 +499,9 @@ seq_range_reader_open (SeqRangeReader * self, int fd, guint64 first_id)
 void
 seq_range_reader_close (SeqRangeReader * self)
 {
+  g_mutex_lock (&self->lock);
+  self->ended = TRUE;           /* no more are begun */
+  g_mutex_unlock (&self->lock);
   for (guint64 i = self->given + self->waited; i < self->next; i++)
     if (self->ranges[i % self->n_ranges].begun)
       seq_workers_wait (self->workers, &self->ranges[i % self->n_ranges].job);
@@ -440,28 +510,6 @@ seq_range_reader_close (SeqRangeReader * self)
   self->next = self->given = 0;
   self->waited = FALSE;
   self->fd = -1;
-}
-
-/* Keeps the threads busy: begins as many ranges as there is room for. What a long record that has
- * been given out covers is known to begin none, and need not be looked at. */
-static void
-begin_ranges (SeqRangeReader * self)
-{
-  for (; self->next < self->given + self->n_ranges; self->next++) {
-    Range *range = &self->ranges[self->next % self->n_ranges];
-
-    range->begin = self->next * self->range_size;
-    if (range->begin >= self->size)
-      break;
-    /* the last one takes what the file has grown by since */
-    range->end = self->size - range->begin > self->range_size ? range->begin + self->range_size
-        : G_MAXUINT64;
-    range->begun = range->end > self->at;
-    if (range->begun)
-      seq_workers_add (self->workers, &range->job);
-    else
-      forget_records (range);
-  }
 }
 
 static void
@@ -475,15 +523,17 @@ number_records (SeqBlock * block, guint64 first_id)
 static void
 end_range (SeqRangeReader * self, const Range * range)
 {
-  if (range->start < range->end) {
-    self->at = range->stop;
-    self->ended = range->at_end;
-  }
   self->next_id += range->records;
   self->lines += range->lines;
   self->filtered += range->filtered;
   self->waited = FALSE;
+  g_mutex_lock (&self->lock);
+  if (range->start < range->end) {
+    self->at = range->stop;
+    self->ended = range->at_end;
+  }
   self->given++;
+  g_mutex_unlock (&self->lock);
 }
 
 /* Waits for the range that is to be given out. It is right if it begins where the one before it has
@@ -513,8 +563,7 @@ seq_range_reader_next (SeqRangeReader * self, SeqBlock ** block, SeqFastxPositio
 {
   Range *range = &self->ranges[self->given % self->n_ranges];
 
-  if (!self->ended)
-    begin_ranges (self);
+  begin_ranges (self);
   if (self->ended || self->given == self->next)
     return SEQ_RANGE_END;
   if (!self->waited)
