@@ -34,6 +34,11 @@
 #define LEAST_SHARED ((gsize) 256 << 10)
 #define MAX_THREADS 3
 
+/* Shares for each thread, and bytes of one at least: whoever is awake copies more of them while the
+ * others wake up. */
+#define SHARES_PER_THREAD 8
+#define LEAST_SHARE ((gsize) 64 << 10)
+
 /* A part holds the records from `first` to `end` in order of arrival. */
 typedef struct
 {
@@ -48,7 +53,7 @@ typedef struct
 #define LONG_SIZE G_MAXUINT16
 #define ORDER_COST (sizeof (guint32) + sizeof (guint16))
 
-/* A run of the planned records that one thread copies */
+/* A share: a run of the planned records that one thread copies */
 typedef struct
 {
   SeqJob job;
@@ -76,8 +81,8 @@ struct _SeqSortWindow
   gsize size;                   /* bytes of the planned records */
 
   SeqWorkers *workers;          /* made when first needed */
-  Copy copies[MAX_THREADS + 1];
-  guint n_copies;
+  guint n_threads;              /* the caller's, too */
+  Copy copies[SHARES_PER_THREAD * (MAX_THREADS + 1)];
 };
 
 SeqSortWindow *
@@ -87,7 +92,7 @@ seq_sort_window_new (void)
 
   self->parts = g_array_new (FALSE, FALSE, sizeof (Part));
   self->index = g_array_new (FALSE, FALSE, sizeof (guint32));
-  self->n_copies = MIN (g_get_num_processors (), MAX_THREADS + 1);
+  self->n_threads = MIN (g_get_num_processors (), MAX_THREADS + 1);
   return self;
 }
 
@@ -433,12 +438,22 @@ copy_func (SeqJob * job, gpointer data)
   }
 }
 
+/* Bytes of a share, but for its last record */
+static gsize
+get_share (SeqSortWindow * self)
+{
+  if (self->size < LEAST_SHARED || self->n_threads == 1)
+    return self->size + 1;
+  return MAX (self->size / (SHARES_PER_THREAD * self->n_threads) + 1, LEAST_SHARE);
+}
+
 /* Cuts the planned records into runs of about the same size. Returns how many. */
 static guint
 share_out (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
 {
   const guint32 *order = self->order + self->n_done;
-  gsize share = MAX (self->size / self->n_copies + 1, LEAST_SHARED), fill = 0;
+  const gsize share = get_share (self);
+  gsize fill = 0;
   guint n = 0;
 
   for (gsize i = 0; i < self->n_planned; i++) {
@@ -458,7 +473,7 @@ seq_sort_window_copy (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
   guint n = share_out (self, out, table);
 
   if (n > 1 && self->workers == NULL)
-    self->workers = seq_workers_new (self->n_copies - 1, copy_func, self);
+    self->workers = seq_workers_new (self->n_threads - 1, copy_func, self);
   for (guint i = 1; i < n; i++)
     seq_workers_add (self->workers, &self->copies[i].job);
   if (n > 0)
