@@ -82,7 +82,7 @@ struct _SeqRangeReader
   gboolean ended;               /* the file has */
   guint n_waiting;              /* ranges that no thread has got to yet */
 
-  guint64 lines;                /* before that */
+  guint64 lines;                /* before `at` */
   guint64 next_id;
   guint64 filtered;
 };
@@ -196,7 +196,7 @@ guess_lines (Range * range, guint64 at, SeqResidueLines * lines)
   return n > 0 && seq_residue_lines_guess (range->buffer, n, PIECE, at, lines);
 }
 
-/* Whether no record is known to begin in the range of this number, which is in the ring, or may be. */
+/* Whether it is known that no record begins in the range of this number, in the ring or behind it */
 static gboolean
 is_empty (SeqRangeReader * self, guint64 number)
 {
@@ -355,10 +355,12 @@ count_ranges (SeqRangeReader * self)
 }
 
 /* Keeps the threads busy: begins as many ranges as there is room for. What a long record that has
- * been given out covers is known to begin none, and need not be looked at. */
-static void
+ * been given out covers is known to begin none, and need not be looked at. FALSE if none is on its
+ * way or done. */
+static gboolean
 begin_ranges (SeqRangeReader * self)
 {
+  gboolean any;
   guint64 end;
 
   g_mutex_lock (&self->lock);
@@ -379,7 +381,9 @@ begin_ranges (SeqRangeReader * self)
     else
       forget_records (range);
   }
+  any = self->given < self->next;
   g_mutex_unlock (&self->lock);
+  return any;
 }
 
 static void
@@ -541,19 +545,20 @@ end_range (SeqRangeReader * self, const Range * range)
 static void
 finish_range (SeqRangeReader * self, Range * range)
 {
-  gboolean is_empty = self->at >= range->end;
+  gboolean covered = self->at >= range->end;
 
   if (range->begun)
     seq_workers_wait (self->workers, &range->job);
   self->waited = TRUE;
-  if (is_empty ? range->start >= range->end : range->start == self->at) {
+  if (covered ? range->start >= range->end : range->start == self->at) {
     self->misses = 0;
     return;
   }
   forget_records (range);
   self->misses++;
-  if (!is_empty && self->misses < MAX_MISSES) {
+  if (!covered && self->misses < MAX_MISSES) {
     range->start = self->at;
+    g_atomic_pointer_set (&range->empty, NULL);
     parse_range (range);
   }
 }
@@ -563,8 +568,7 @@ seq_range_reader_next (SeqRangeReader * self, SeqBlock ** block, SeqFastxPositio
 {
   Range *range = &self->ranges[self->given % self->n_ranges];
 
-  begin_ranges (self);
-  if (self->ended || self->given == self->next)
+  if (!begin_ranges (self) || self->ended)
     return SEQ_RANGE_END;
   if (!self->waited)
     finish_range (self, range);

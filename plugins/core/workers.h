@@ -11,7 +11,8 @@ G_BEGIN_DECLS
  * has begun that, else on those that nobody has begun. So one thread less than there are processors
  * keeps all of them busy, and no threads at all (n_threads 0) works just as well.
  *
- * Threads live as long as the object. Jobs are added and waited for by one thread at a time. */
+ * Threads live as long as the object. Jobs are waited for by one thread at a time, and added by it and
+ * by jobs. */
 
 typedef struct _SeqWorkers SeqWorkers;
 

@@ -471,6 +471,86 @@ test_slow_consumer (void)
   g_string_free (text, TRUE);
 }
 
+/* Who looks into a range reads the byte before it first. */
+static guint64 farthest;
+static GMutex farthest_lock;
+
+ssize_t
+pread (int fd, void *bytes, size_t n, off_t at)
+{
+  ssize_t (*read_at) (int, void *, size_t, off_t);
+
+  *(gpointer *) (&read_at) = dlsym (RTLD_NEXT, "pread");
+  g_mutex_lock (&farthest_lock);
+  if (n == 1 && at > 0)
+    farthest = MAX (farthest, (guint64) at + 1);
+  g_mutex_unlock (&farthest_lock);
+  return read_at (fd, bytes, n, at);
+}
+
+static guint64
+get_farthest (void)
+{
+  guint64 at;
+
+  g_mutex_lock (&farthest_lock);
+  at = farthest;
+  g_mutex_unlock (&farthest_lock);
+  return at;
+}
+
+#define WINDOW_RANGE 20000
+
+/* How many ranges have been looked into when nobody takes more than a block, of records of `length`
+ * bytes: `expected`, and in the end no more */
+static guint
+count_looked_into (gsize length, guint n_threads, guint expected)
+{
+  SeqFastxConfig config = make_config ();
+  GString *text = g_string_new (NULL);
+  SeqRangeReader *reader;
+  SeqFastxPosition position;
+  SeqBlock *block;
+  File file;
+  guint n;
+
+  while (text->len < 100 * WINDOW_RANGE) {
+    g_string_append (text, ">record\n");
+    for (gsize i = 8; i < length; i++)
+      g_string_append_c (text, i % 61 == 60 || i == length - 1 ? '\n' : 'A');
+  }
+  config.block_size = WINDOW_RANGE;
+  file_init (&file, text->str, text->len);
+  farthest = 0;
+  reader = open_file (file.fd, &config, 0, WINDOW_RANGE, n_threads);
+  g_assert_cmpint (next_status (reader, &block, &position), ==, SEQ_RANGE_BLOCK);
+  seq_block_unref (block);
+  for (guint i = 0; i < 5000 && get_farthest () < (expected - 1) * WINDOW_RANGE; i++)
+    g_usleep (1000);
+  g_usleep (100000);            /* long enough for a range more */
+  n = get_farthest () / WINDOW_RANGE + 1;
+  seq_range_reader_free (reader);
+  file_clear (&file);
+  g_string_free (text, TRUE);
+  return n;
+}
+
+/* As many ranges are on their way as may hold records, and those in which none begins do not count:
+ * else records that are longer than ranges would be parsed by fewer threads than there are. */
+static void
+test_window (void)
+{
+  for (guint n_threads = 1; n_threads <= 4; n_threads += 3) {
+    const guint n_full = 2 * (n_threads + 1);
+
+    g_assert_cmpuint (count_looked_into (WINDOW_RANGE / 10, n_threads, n_full), ==, n_full);
+    g_assert_cmpuint (count_looked_into (WINDOW_RANGE * 19 / 10, n_threads, n_full + 2), >=,
+        n_full + 2);
+    g_assert_cmpuint (count_looked_into (WINDOW_RANGE * 29 / 10, n_threads, 2 * n_full), <=,
+        2 * n_full);
+  }
+}
+
 static SeqRangeReader *
 open_text (File * file, const gchar * text, const SeqFastxConfig * config, gsize range)
 {
@@ -724,6 +804,7 @@ main (int argc, char **argv)
   g_test_add_func ("/range-reader/genomes", test_genomes);
   g_test_add_func ("/range-reader/line-start-without-end", test_line_start_without_end);
   g_test_add_func ("/range-reader/slow-consumer", test_slow_consumer);
+  g_test_add_func ("/range-reader/window", test_window);
   g_test_add_func ("/range-reader/not-for-ranges", test_not_for_ranges);
   g_test_add_func ("/range-reader/next-file", test_next_file);
   g_test_add_func ("/range-reader/block-capacity", test_block_capacity);

@@ -132,6 +132,55 @@ test_ring (void)
   }
 }
 
+/* Jobs that add the next one each; the owner waits for one after the other. */
+typedef struct
+{
+  SeqJob job;
+  SeqWorkers **workers;
+  guint number, *n_added;
+  GMutex *lock;
+} Link;
+
+#define LINKS 500
+
+static void
+link_func (SeqJob * job, gpointer data)
+{
+  Link *link = (Link *) job;
+
+  g_mutex_lock (link->lock);
+  if (link->number + 1 < LINKS) {
+    seq_workers_add (*link->workers, &link[1].job);
+    ++*link->n_added;
+  }
+  g_mutex_unlock (link->lock);
+}
+
+static void
+test_chain (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (thread_counts); i++) {
+    g_autofree Link *links = g_new0 (Link, LINKS);
+    SeqWorkers *workers = seq_workers_new (thread_counts[i], link_func, NULL);
+    guint n_added = 1;
+    GMutex lock;
+
+    g_mutex_init (&lock);
+    for (guint k = 0; k < LINKS; k++)
+      links[k] = (Link) { .workers = &workers, .number = k, .n_added = &n_added, .lock = &lock };
+    seq_workers_add (workers, &links[0].job);
+    for (guint k = 0; k < LINKS; k++) {
+      seq_workers_wait (workers, &links[k].job);
+      g_mutex_lock (&lock);
+      g_assert_cmpuint (n_added, >=, MIN (k + 2, LINKS));
+      g_mutex_unlock (&lock);
+    }
+    g_assert_cmpuint (n_added, ==, LINKS);
+    seq_workers_free (workers);
+    g_mutex_clear (&lock);
+  }
+}
+
 /* Waiting twice for the same job does not run it again. */
 static void
 test_wait_again (void)
@@ -250,6 +299,7 @@ main (int argc, char **argv)
   g_test_add_func ("/workers/no-jobs", test_no_jobs);
   g_test_add_func ("/workers/orders", test_orders);
   g_test_add_func ("/workers/ring", test_ring);
+  g_test_add_func ("/workers/chain", test_chain);
   g_test_add_func ("/workers/wait-again", test_wait_again);
   g_test_add_func ("/workers/together", test_together);
   g_test_add_func ("/workers/helps-while-it-waits", test_helps_while_it_waits);
