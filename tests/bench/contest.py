@@ -8,10 +8,6 @@ import tempfile
 import time
 
 
-# bytes; less is given anew in no time, and has been used a moment ago
-WORTH_WARMING = 100 * 1000 * 1000
-
-
 class Failed(Exception):
     """A contestant that can't be run, and why."""
 
@@ -85,8 +81,7 @@ def contest(contestants, rounds, warm_memory):
     for number in range(rounds):
         for contestant in contestants if number % 2 == 0 else reversed(contestants):
             if contestant.failure is None:
-                if largest >= WORTH_WARMING:
-                    subprocess.run([warm_memory, str(largest)], check=True)
+                subprocess.run([warm_memory, str(largest)], check=True)
                 try:
                     results[contestant.name][number] = run_once(contestant)
                 except Failed as failed:
