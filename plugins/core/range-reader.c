@@ -79,7 +79,7 @@ struct _SeqRangeReader
   guint64 next;                 /* number of the range that is begun next */
   guint64 given;                /* number of the one that is given out */
   guint64 at;                   /* behind the last record that was given out */
-  gboolean ended;               /* the file has */
+  gboolean ended;               /* the file has, or nobody wants the rest */
   guint n_waiting;              /* ranges that no thread has got to yet */
 
   guint64 lines;                /* before `at` */

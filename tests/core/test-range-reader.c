@@ -480,7 +480,7 @@ pread (int fd, void *bytes, size_t n, off_t at)
 {
   ssize_t (*read_at) (int, void *, size_t, off_t);
 
-  *(gpointer *) (&read_at) = dlsym (RTLD_NEXT, "pread");
+  *(gpointer *) (&read_at) = dlsym (RTLD_NEXT, "pread64");    /* where off_t has 64 bits */
   g_mutex_lock (&farthest_lock);
   if (n == 1 && at > 0)
     farthest = MAX (farthest, (guint64) at + 1);
