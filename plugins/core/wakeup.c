@@ -53,16 +53,24 @@ lock_soon (GMutex * lock)
 void
 seq_wakeup_wait (SeqWakeup * self, GMutex * lock)
 {
+  static const gint never = 0;
+
+  seq_wakeup_wait_unless (self, lock, &never);
+}
+
+void
+seq_wakeup_wait_unless (SeqWakeup * self, GMutex * lock, const gint * n)
+{
   gint seen = g_atomic_int_get (&self->n_raised);
   guint looks = n_looks ();
 
   if (looks > 1) {
     g_mutex_unlock (lock);
-    while (--looks > 0 && g_atomic_int_get (&self->n_raised) == seen)
+    while (--looks > 0 && g_atomic_int_get (&self->n_raised) == seen && g_atomic_int_get (n) <= 0)
       relax ();
     lock_soon (lock);
   }
-  if (g_atomic_int_get (&self->n_raised) != seen)
+  if (g_atomic_int_get (&self->n_raised) != seen || g_atomic_int_get (n) > 0)
     return;
   self->n_sleeping++;
   g_cond_wait (&self->cond, lock);

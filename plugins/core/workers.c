@@ -19,6 +19,7 @@ struct _SeqWorkers
   GMutex lock;
   SeqWakeup added, done;
   GQueue queue;                 /* of SeqJob, through their links; state QUEUED */
+  gint n_queued;                /* atomic: its length, to be looked at without the lock */
   gboolean stop;
   guint n_threads;
   GThread **threads;
@@ -29,11 +30,24 @@ static void
 run_job (SeqWorkers * self, SeqJob * job)
 {
   g_queue_unlink (&self->queue, &job->link);
+  g_atomic_int_add (&self->n_queued, -1);
   job->state = JOB_RUNNING;
   g_mutex_unlock (&self->lock);
   self->func (job, self->data);
   g_mutex_lock (&self->lock);
   job->state = JOB_DONE;
+  seq_wakeup_raise_all (&self->done);
+}
+
+/* Works on the oldest job that nobody has begun, if there is one. */
+static gboolean
+run_oldest (SeqWorkers * self)
+{
+  SeqJob *job = g_queue_peek_head (&self->queue);
+
+  if (job)
+    run_job (self, job);
+  return job != NULL;
 }
 
 static gpointer
@@ -43,14 +57,8 @@ worker_thread (gpointer data)
 
   g_mutex_lock (&self->lock);
   while (!self->stop) {
-    SeqJob *job = g_queue_peek_head (&self->queue);
-
-    if (job) {
-      run_job (self, job);
-      seq_wakeup_raise (&self->done);
-    } else {
+    if (!run_oldest (self))
       seq_wakeup_wait (&self->added, &self->lock);
-    }
   }
   g_mutex_unlock (&self->lock);
   return NULL;
@@ -103,6 +111,7 @@ seq_workers_add (SeqWorkers * self, SeqJob * job)
   job->state = JOB_QUEUED;
   job->link = (GList) { .data = job };
   g_queue_push_tail_link (&self->queue, &job->link);
+  g_atomic_int_inc (&self->n_queued);
   seq_wakeup_raise (&self->added);
   g_mutex_unlock (&self->lock);
 }
@@ -112,14 +121,29 @@ seq_workers_wait (SeqWorkers * self, SeqJob * job)
 {
   g_mutex_lock (&self->lock);
   while (job->state != JOB_DONE) {
-    SeqJob *open = job->state == JOB_QUEUED ? job : g_queue_peek_head (&self->queue);
-
-    if (open)
-      run_job (self, open);
-    else
+    if (job->state == JOB_QUEUED)
+      run_job (self, job);
+    else if (!run_oldest (self))
       seq_wakeup_wait (&self->done, &self->lock);
   }
   g_mutex_unlock (&self->lock);
+}
+
+gboolean
+seq_workers_help (SeqWorkers * self)
+{
+  gboolean helped;
+
+  g_mutex_lock (&self->lock);
+  helped = run_oldest (self);
+  g_mutex_unlock (&self->lock);
+  return helped;
+}
+
+const gint *
+seq_workers_get_n_queued (SeqWorkers * self)
+{
+  return &self->n_queued;
 }
 
 gboolean

@@ -11,8 +11,7 @@ G_BEGIN_DECLS
  * has begun that, else on those that nobody has begun. So one thread less than there are processors
  * keeps all of them busy, and no threads at all (n_threads 0) works just as well.
  *
- * Threads live as long as the object. Jobs are waited for by one thread at a time, and added by it and
- * by jobs. */
+ * Threads live as long as the object. Any thread, and jobs, may add jobs, wait for them and help. */
 
 typedef struct _SeqWorkers SeqWorkers;
 
@@ -33,6 +32,13 @@ void seq_workers_free (SeqWorkers * self);
 
 void seq_workers_add (SeqWorkers * self, SeqJob * job);
 void seq_workers_wait (SeqWorkers * self, SeqJob * job);
+
+/* For a thread that has nothing else to do: works on the oldest job that nobody has begun. FALSE if
+ * there is none. */
+gboolean seq_workers_help (SeqWorkers * self);
+
+/* How many jobs nobody has begun; atomic. */
+const gint *seq_workers_get_n_queued (SeqWorkers * self);
 
 /* Whether a job has been worked on, so that waiting for it would take no time. */
 gboolean seq_workers_is_done (SeqWorkers * self, SeqJob * job);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gstpinnedqueue.h"
+#include "gstseqidlework.h"
 #include "prefetch.h"
 #include "wakeup.h"
 #include "transfer.h"
@@ -28,6 +29,7 @@ struct _GstPinnedQueue
   guint64 max_pinned_bytes;
 
   Transfer transfer;            /* has a lock of its own */
+  SeqIdleWork *idle_work;    /* of upstream, which has a lock of its own, too */
 
   /* Streaming thread of the sink pad */
   gboolean plain;               /* the stream is in system memory, as far as caps say */

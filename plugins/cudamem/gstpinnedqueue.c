@@ -9,6 +9,10 @@
  * treats events, queries, flushes and errors as `queue` does. Unlike `queue` it bounds the bytes
  * that it holds: only a single buffer that is larger than `max-size-bytes` exceeds them.
  *
+ * Batches that seqbatch would make alone, because they are too small to wake a thread for, the queue's
+ * thread helps to write while it waits for one, and so does upstream's while there is no room. That
+ * counts as waiting in `stats`.
+ *
  * Where there is a GPU, its buffers are in page-locked host memory, from which a device copies
  * faster and without waiting: upstream is offered such memory to write to, and what comes in other
  * memory is copied once (`stats` counts it). With `upload=true` each buffer is copied to the device
@@ -242,6 +246,7 @@ gst_pinned_queue_finalize (GObject * object)
 
   prefetch_clear (&self->prefetch);
   transfer_finalize (&self->transfer);
+  seq_idle_work_unref (self->idle_work);
   g_mutex_clear (&self->lock);
   seq_wakeup_clear (&self->item_added);
   seq_wakeup_clear (&self->item_removed);
@@ -319,6 +324,7 @@ gst_pinned_queue_init (GstPinnedQueue * self)
   seq_wakeup_init (&self->query_done);
   prefetch_init (&self->prefetch);
   transfer_init (&self->transfer, GST_ELEMENT (self));
+  self->idle_work = seq_idle_work_new ();
   self->prefetch.max_buffers = DEFAULT_PREFETCH_FACTOR;
   self->prefetch.max_bytes = DEFAULT_MAX_SIZE_BYTES;
   self->flow = GST_FLOW_FLUSHING;

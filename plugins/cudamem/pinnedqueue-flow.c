@@ -25,6 +25,22 @@ is_error (GstFlowReturn flow)
   return flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS;
 }
 
+/* Waits for a wakeup. Neither side only waits while batches that are to come can be written: the
+ * thread that hands them on is as idle then as the one that makes them, where there is no room. */
+static void
+wait_or_work_locked (GstPinnedQueue * self, SeqWakeup * wakeup)
+{
+  const gint *n_queued = seq_idle_work_get_n_queued (self->idle_work);
+
+  if (g_atomic_int_get (n_queued) > 0) {
+    g_mutex_unlock (&self->lock);
+    seq_idle_work_help (self->idle_work);
+    g_mutex_lock (&self->lock);
+  } else {
+    seq_wakeup_wait_unless (wakeup, &self->lock, n_queued);
+  }
+}
+
 /* ---- from upstream: buffers ---- */
 
 /* Waits until @bytes may come in. Returns what to tell upstream. */
@@ -37,7 +53,7 @@ wait_for_room_locked (GstPinnedQueue * self, guint64 bytes)
       && !prefetch_has_room (&self->prefetch, bytes)) {
     if (start == GST_CLOCK_TIME_NONE)
       start = gst_util_get_timestamp ();
-    seq_wakeup_wait (&self->item_removed, &self->lock);
+    wait_or_work_locked (self, &self->item_removed);
   }
   if (start != GST_CLOCK_TIME_NONE)
     prefetch_add_full (&self->prefetch, gst_util_get_timestamp () - start);
@@ -271,7 +287,7 @@ wait_for_item_locked (GstPinnedQueue * self, PrefetchItem * item)
   if (self->flow == GST_FLOW_OK && gst_queue_array_is_empty (self->prefetch.items)) {
     start = gst_util_get_timestamp ();
     while (self->flow == GST_FLOW_OK && gst_queue_array_is_empty (self->prefetch.items))
-      seq_wakeup_wait (&self->item_added, &self->lock);
+      wait_or_work_locked (self, &self->item_added);
     prefetch_add_starved (&self->prefetch, gst_util_get_timestamp () - start);
   }
   return self->flow == GST_FLOW_OK && prefetch_pop (&self->prefetch, item);
@@ -492,6 +508,10 @@ gst_pinned_queue_sink_query (GstPad * pad, GstObject * parent, GstQuery * query)
   result = !(is_allocation && self->on_device) && ask_downstream (self, query);
   if (is_allocation && self->plain && self->transfer.pinned != NULL) {
     pinned_queue_offer_memory (self, query);
+    result = TRUE;
+  }
+  if (is_allocation) {
+    gst_seq_idle_work_offer (self->idle_work, query);
     result = TRUE;
   }
   return result;

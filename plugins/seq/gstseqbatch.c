@@ -42,9 +42,13 @@ GST_DEBUG_CATEGORY (gst_seq_batch_debug);
 /* batches on their way for each thread: one that it works on and one that waits for it */
 #define JOBS_PER_THREAD 2
 
-/* bytes of a batch of letters from which on it takes longer to write than to hand to another
- * thread, and to get the memory back from that thread's cache */
+/* bytes of a batch of letters from which on it takes longer to write than to wake another thread for
+ * it, and to get the memory back from that thread's cache */
 #define LEAST_HANDED_OVER ((gsize) 2 << 20)
+
+/* smaller ones that wait behind the oldest, where a thread that only waits may write them: enough that
+ * neither waits for the other, and few, so that they stay in the caches */
+#define SMALL_JOBS_BEHIND 3
 
 /* rows of a block after which batches are made, so that workers write them while the tokens of the
  * next rows are counted */
@@ -157,6 +161,12 @@ job_func (SeqJob * job, gpointer data)
   gst_seq_batch_job_write ((GstSeqBatchJob *) job);
 }
 
+static void
+idle_job_func (SeqIdleJob * job)
+{
+  gst_seq_batch_job_write ((GstSeqBatchJob *) job);
+}
+
 /* The name of a record, for messages. */
 static gchar *
 dup_name (const SeqBatchSource * source, const GstSeqRecord * record)
@@ -225,8 +235,10 @@ finish_job (GstSeqBatch * self, GstFlowReturn ret)
 {
   GstSeqBatchJob *job = g_queue_pop_head (&self->jobs);
 
-  if (!job->written)
-    seq_workers_wait (self->workers, &job->job);
+  if (!job->small)
+    seq_workers_wait (self->workers, &job->job.job);
+  else if (self->memory.idle_work)
+    seq_idle_work_wait (self->memory.idle_work, &job->job);
   if (ret == GST_FLOW_OK && !check_job (self, job))
     ret = GST_FLOW_ERROR;
   if (ret == GST_FLOW_OK) {
@@ -242,18 +254,31 @@ finish_job (GstSeqBatch * self, GstFlowReturn ret)
   return ret;
 }
 
-/* Is the batch written before another thread would have begun? Only where nobody said how many
+/* Is the batch written before a thread would have been woken for it? Only where nobody said how many
  * threads there should be. */
 static gboolean
-is_written_at_once (GstSeqBatch * self, const GstSeqBatchJob * job)
+is_small (GstSeqBatch * self, const GstSeqBatchJob * job)
 {
   return self->active.workers < 0 && seq_tokenizer_is_narrow (self->tokenizer)
       && gst_seq_batch_job_size (job) < LEAST_HANDED_OVER;
 }
 
-/* Sets *written where the batch can be pushed at once. */
+static void
+hand_out (GstSeqBatch * self, GstSeqBatchJob * job)
+{
+  g_queue_push_tail (&self->jobs, job);
+  job->small = is_small (self, job);
+  job->job.func = idle_job_func;
+  if (!job->small)
+    seq_workers_add (self->workers, &job->job.job);
+  else if (self->memory.idle_work)
+    seq_idle_work_add (self->memory.idle_work, &job->job);
+  else
+    gst_seq_batch_job_write (job);
+}
+
 static GstFlowReturn
-start_job (GstSeqBatch * self, const SeqPlannedBatch * batch, gboolean * written)
+start_job (GstSeqBatch * self, const SeqPlannedBatch * batch)
 {
   GstFlowReturn ret = GST_FLOW_OK;
   GstSeqBatchJob *job = NULL;
@@ -277,12 +302,7 @@ start_job (GstSeqBatch * self, const SeqPlannedBatch * batch, gboolean * written
   if (!job)
     return ret;
   job->number = self->next_number++;
-  g_queue_push_tail (&self->jobs, job);
-  job->written = *written = is_written_at_once (self, job);
-  if (job->written)
-    gst_seq_batch_job_write (job);
-  else
-    seq_workers_add (self->workers, &job->job);
+  hand_out (self, job);
   return GST_FLOW_OK;
 }
 
@@ -302,12 +322,24 @@ drop_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
     release_row (&batch->rows[i], NULL);
 }
 
+/* Waits for all but the newest. */
 static GstFlowReturn
-finish_jobs (GstSeqBatch * self, GstFlowReturn ret)
+finish_jobs (GstSeqBatch * self, GstFlowReturn ret, guint n_left)
 {
-  while (self->jobs.length > 0)
+  while (self->jobs.length > n_left)
     ret = finish_job (self, ret);
   return ret;
+}
+
+/* How many batches may still be on their way, now that the newest is. */
+static guint
+get_n_behind (GstSeqBatch * self)
+{
+  const GstSeqBatchJob *newest = g_queue_peek_tail (&self->jobs);
+
+  if (!newest || !newest->small)
+    return self->max_jobs - 1;
+  return self->memory.idle_work ? SMALL_JOBS_BEHIND : 0;
 }
 
 /* Takes over the rows of a batch that the plan has given out. */
@@ -315,22 +347,19 @@ static GstFlowReturn
 take_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
 {
   GstFlowReturn ret = GST_FLOW_OK;
-  gboolean written = FALSE;
 
   if (gst_pad_check_reconfigure (self->srcpad) || !self->caps) {
-    ret = finish_jobs (self, ret);      /* they go with the caps so far */
+    ret = finish_jobs (self, ret, 0);   /* they go with the caps so far */
     if (ret == GST_FLOW_OK && !negotiate (self))
       ret = gst_seq_pad_is_flushing (self->srcpad) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
     if (ret != GST_FLOW_OK)
       gst_pad_mark_reconfigure (self->srcpad);
   }
-  if (ret == GST_FLOW_OK && self->jobs.length >= self->max_jobs)
-    ret = finish_job (self, ret);
   if (ret == GST_FLOW_OK)
-    ret = start_job (self, batch, &written);
+    ret = start_job (self, batch);
   for (guint i = 0; ret != GST_FLOW_OK && i < batch->n_rows; i++)
     release_row (&batch->rows[i], NULL);
-  return written ? finish_jobs (self, ret) : ret;
+  return finish_jobs (self, ret, ret == GST_FLOW_OK ? get_n_behind (self) : 0);
 }
 
 static void
@@ -376,7 +405,7 @@ start_batches (GstSeqBatch * self)
     else
       ret = take_batch (self, &batch);
   }
-  return ret == GST_FLOW_OK ? ret : finish_jobs (self, ret);
+  return ret == GST_FLOW_OK ? ret : finish_jobs (self, ret, 0);
 }
 
 /* Writes and pushes all batches that are complete. When it returns nothing is on its way: what
@@ -384,7 +413,7 @@ start_batches (GstSeqBatch * self)
 static GstFlowReturn
 push_batches (GstSeqBatch * self)
 {
-  return finish_jobs (self, start_batches (self));
+  return finish_jobs (self, start_batches (self), 0);
 }
 
 /* ---- records in ---- */

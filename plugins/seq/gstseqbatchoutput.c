@@ -291,6 +291,7 @@ gst_seq_batch_memory_clear (GstSeqBatchMemory * memory)
   if (memory->own_pool)
     gst_buffer_pool_set_active (memory->own_pool, FALSE);
   gst_clear_object (&memory->own_pool);
+  g_clear_pointer (&memory->idle_work, seq_idle_work_unref);
   gst_allocation_params_init (&memory->params);
 }
 
@@ -347,6 +348,7 @@ gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, Gst
     }
     memory->pool_size = size;
     memory_set_pool (memory, pool);
+    memory->idle_work = gst_seq_idle_work_from_query (query);
   }
   memory->params.align |= ALIGNMENT - 1;
   if (!memory->allocator && memory->params.align == ALIGNMENT - 1 && memory->params.flags == 0 &&

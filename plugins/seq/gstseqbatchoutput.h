@@ -6,7 +6,7 @@
 
 #include "arena.h"
 #include "batch-write.h"
-#include "workers.h"
+#include "gstseqidlework.h"
 
 G_BEGIN_DECLS
 
@@ -75,6 +75,7 @@ typedef struct
   GstBufferPool *pool;          /* lock, to change it */
   gsize pool_size;
   GstBufferPool *own_pool;      /* where downstream proposes nothing */
+  SeqIdleWork *idle_work;    /* where downstream helps, else NULL */
   SeqArenaPool *tables;         /* of jobs and metas: with malloc, who frees what another thread has
                                  * allocated waits for that thread */
   GstAllocator *allocator;
@@ -93,11 +94,11 @@ void gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad
     gsize max_size, guint n_batches);
 void gst_seq_batch_memory_clear (GstSeqBatchMemory * memory);
 
-/* One batch on its way: prepared by the streaming thread, written by a worker, finished by the
- * streaming thread. */
+/* One batch on its way: prepared by the streaming thread, written by whoever takes the job, finished
+ * by the streaming thread. */
 typedef struct
 {
-  SeqJob job;
+  SeqIdleJob job;
   SeqArena *arena;              /* what the job and its rows lie in */
   SeqArenaPool *tables;
   GstSeqBatchShape shape;
@@ -106,7 +107,7 @@ typedef struct
   guint64 number;
   guint64 tokens;
   guint32 longest;
-  gboolean written;             /* by the streaming thread itself */
+  gboolean small;               /* not worth waking a thread */
   SeqBatchTarget target;
   SeqBatchResult result;
   GBytes *table;                /* of the meta; made by the worker, NULL if it can't be */

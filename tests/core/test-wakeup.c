@@ -114,6 +114,21 @@ test_all (void)
   turns_clear (&turns);
 }
 
+/* Nobody raises it. */
+static void
+test_unless (void)
+{
+  gint n = 1;
+  Turns turns;
+
+  turns_init (&turns, 0);
+  g_mutex_lock (&turns.lock);
+  seq_wakeup_wait_unless (&turns.changed, &turns.lock, &n);
+  g_assert_false (g_mutex_trylock (&turns.lock));
+  g_mutex_unlock (&turns.lock);
+  turns_clear (&turns);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -121,5 +136,6 @@ main (int argc, char **argv)
   g_test_add_data_func ("/wakeup/turns/quick", GSIZE_TO_POINTER (0), test_turns);
   g_test_add_data_func ("/wakeup/turns/slow", GSIZE_TO_POINTER (200), test_turns);
   g_test_add_func ("/wakeup/all", test_all);
+  g_test_add_func ("/wakeup/unless", test_unless);
   return g_test_run ();
 }
