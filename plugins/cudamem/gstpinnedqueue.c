@@ -9,8 +9,8 @@
  * treats events, queries, flushes and errors as `queue` does. Unlike `queue` it bounds the bytes
  * that it holds: only a single buffer that is larger than `max-size-bytes` exceeds them.
  *
- * Batches that seqbatch would make alone, because they are too small to wake a thread for, the queue's
- * thread helps to write while it waits for one, and so does upstream's while there is no room. That
+ * While it waits for a batch, the queue's thread helps seqbatch to write those that no thread of its
+ * own writes (its property `workers` says which), and so does upstream's while there is no room. That
  * counts as waiting in `stats`.
  *
  * Where there is a GPU, its buffers are in page-locked host memory, from which a device copies

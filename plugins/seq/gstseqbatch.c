@@ -42,13 +42,13 @@ GST_DEBUG_CATEGORY (gst_seq_batch_debug);
 /* batches on their way for each thread: one that it works on and one that waits for it */
 #define JOBS_PER_THREAD 2
 
-/* bytes of a batch of letters from which on it takes longer to write than to wake another thread for
- * it, and to get the memory back from that thread's cache */
+/* bytes of a batch of letters from which on it takes longer to write than to wake another thread
+ * for it, and to get the memory back from that thread's cache */
 #define LEAST_HANDED_OVER ((gsize) 2 << 20)
 
-/* smaller ones that wait behind the oldest, where a thread that only waits may write them: enough that
- * neither waits for the other, and few, so that they stay in the caches */
-#define SMALL_JOBS_BEHIND 3
+/* batches that wait behind the oldest, where a thread that would only wait may write them: enough
+ * that neither waits for the other, and few, so that they stay in the caches */
+#define IDLE_JOBS_BEHIND 3
 
 /* rows of a block after which batches are made, so that workers write them while the tokens of the
  * next rows are counted */
@@ -72,7 +72,7 @@ struct _GstSeqBatch
   gboolean budget_changed;
   gboolean shrinkable;          /* batches may have any shape */
   GstSeqBatchCounts counts;
-  guint n_workers;
+  guint n_workers;              /* set in READY to PAUSED */
 
   /* streaming thread; set up in READY to PAUSED */
   GstSeqBatchSettings active;   /* as they were then, but for limits; without tokenizer */
@@ -235,7 +235,7 @@ finish_job (GstSeqBatch * self, GstFlowReturn ret)
 {
   GstSeqBatchJob *job = g_queue_pop_head (&self->jobs);
 
-  if (!job->small)
+  if (job->for_workers)
     seq_workers_wait (self->workers, &job->job.job);
   else if (self->memory.idle_work)
     seq_idle_work_wait (self->memory.idle_work, &job->job);
@@ -254,22 +254,27 @@ finish_job (GstSeqBatch * self, GstFlowReturn ret)
   return ret;
 }
 
-/* Is the batch written before a thread would have been woken for it? Only where nobody said how many
- * threads there should be. */
+/* Is the batch worth a thread of our own? Where nobody said how many there should be, it is not if
+ * it is written before one would have been woken; nor where there is a processor for one thread only
+ * beside this one, and downstream's helps: each of the three would keep another from working. */
 static gboolean
-is_small (GstSeqBatch * self, const GstSeqBatchJob * job)
+is_for_workers (GstSeqBatch * self, const GstSeqBatchJob * job)
 {
-  return self->active.workers < 0 && seq_tokenizer_is_narrow (self->tokenizer)
-      && gst_seq_batch_job_size (job) < LEAST_HANDED_OVER;
+  if (self->active.workers >= 0)
+    return TRUE;
+  if (self->memory.idle_work && self->n_workers == 1)
+    return FALSE;
+  return !seq_tokenizer_is_narrow (self->tokenizer)
+      || gst_seq_batch_job_size (job) >= LEAST_HANDED_OVER;
 }
 
 static void
 hand_out (GstSeqBatch * self, GstSeqBatchJob * job)
 {
   g_queue_push_tail (&self->jobs, job);
-  job->small = is_small (self, job);
+  job->for_workers = is_for_workers (self, job);
   job->job.func = idle_job_func;
-  if (!job->small)
+  if (job->for_workers)
     seq_workers_add (self->workers, &job->job.job);
   else if (self->memory.idle_work)
     seq_idle_work_add (self->memory.idle_work, &job->job);
@@ -337,9 +342,9 @@ get_n_behind (GstSeqBatch * self)
 {
   const GstSeqBatchJob *newest = g_queue_peek_tail (&self->jobs);
 
-  if (!newest || !newest->small)
+  if (!newest || newest->for_workers)
     return self->max_jobs - 1;
-  return self->memory.idle_work ? SMALL_JOBS_BEHIND : 0;
+  return self->memory.idle_work ? IDLE_JOBS_BEHIND : 0;
 }
 
 /* Takes over the rows of a batch that the plan has given out. */

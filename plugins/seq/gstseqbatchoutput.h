@@ -107,7 +107,7 @@ typedef struct
   guint64 number;
   guint64 tokens;
   guint32 longest;
-  gboolean small;               /* not worth waking a thread */
+  gboolean for_workers;         /* of our own; else whoever is idle */
   SeqBatchTarget target;
   SeqBatchResult result;
   GBytes *table;                /* of the meta; made by the worker, NULL if it can't be */

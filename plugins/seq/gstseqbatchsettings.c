@@ -242,9 +242,10 @@ gst_seq_batch_settings_install (GObjectClass * klass)
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_WORKERS,
       g_param_spec_int ("workers", "Workers", "Threads that write batches (-1 = one less "
           "than processors / num-gpus, 1 to 7, for the streaming thread works, too, and only for "
-          "batches that are worth it: of letters from 2 MiB on, of k-mers and words all; smaller ones "
-          "a pinnedqueue's thread helps with while it waits for them; 0 = none: all in the streaming "
-          "thread). Batches and their order do not depend on it", -1, 256, -1,
+          "batches that are worth it: of letters from 2 MiB on, of k-mers and words all; others, or "
+          "all where that would be one thread, a pinnedqueue's helps with while it waits for them; "
+          "0 = none: all in the streaming thread). Batches and their order do not depend on it",
+          -1, 256, -1,
           ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_NUM_GPUS,
       g_param_spec_uint ("num-gpus", "Number of GPUs", "Pipelines that share this machine's "

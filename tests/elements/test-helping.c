@@ -217,7 +217,9 @@ test_same_batches (void)
   static const gchar *const properties[] = {
     "batch-size=7", "batch-size=0 max-tokens=4096 dtype=uint8",
     "layout=packed batch-size=0 max-tokens=4096", "batch-size=1 overlong=window max-length=50",
-    "batch-size=8 drop-last=true mask=false",
+    "batch-size=8 drop-last=true mask=false", "batch-size=0 max-tokens=2048 tokenizer=prott5",
+    /* of k-mers, where there is one thread for them */
+    "batch-size=7 tokenizer=nt6 num-gpus=1024",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (properties); i++) {
@@ -236,12 +238,11 @@ test_same_batches (void)
   }
 }
 
-/* Who says how many threads there should be gets no other; nor is help asked for words, whose thread
- * is worth being woken. */
+/* Who says how many threads there should be gets no other. */
 static void
 test_not_asked (void)
 {
-  static const gchar *const properties[] = { "workers=0", "workers=1", "tokenizer=nt6" };
+  static const gchar *const properties[] = { "workers=0", "workers=1" };
 
   for (guint i = 0; i < G_N_ELEMENTS (properties); i++) {
     g_autofree gchar *all = g_strdup_printf ("batch-size=7 %s", properties[i]);
