@@ -5,16 +5,23 @@
 
 G_BEGIN_DECLS
 
-/* Work for threads that would only wait, say for a buffer that this work is needed for. Who has such
+/* Work for a thread that would only wait, say for a buffer that this work is needed for. Who has such
  * jobs adds them and waits for them as for those of threads of its own; who has nothing else to do
  * looks for some and helps. What nobody has begun by the time it is waited for is done by the one who
- * waits, so nobody has to help, and nobody is woken for it.
+ * waits, so nobody has to help.
  *
  * Any thread. Shared by those who have a reference; each waits for all its jobs. */
 
 typedef struct _SeqIdleWork SeqIdleWork;
 
-SeqIdleWork *seq_idle_work_new (void);
+/* Wakes the thread that may help, if it sleeps. Called by who has jobs. */
+typedef void (*SeqIdleWakeFunc) (gpointer data);
+
+SeqIdleWork *seq_idle_work_new (SeqIdleWakeFunc wake, gpointer data);
+
+/* Nobody helps any more: from its return on `wake` is not called. */
+void seq_idle_work_close (SeqIdleWork * self);
+
 SeqIdleWork *seq_idle_work_ref (SeqIdleWork * self);
 void seq_idle_work_unref (SeqIdleWork * self);
 
@@ -28,10 +35,16 @@ typedef struct _SeqIdleJob
 void seq_idle_work_add (SeqIdleWork * self, SeqIdleJob * job);
 void seq_idle_work_wait (SeqIdleWork * self, SeqIdleJob * job);
 
+/* For a job that takes much longer than waking a thread, once it has been added. */
+void seq_idle_work_wake (SeqIdleWork * self);
+
 /* Works on the oldest job that nobody has begun. FALSE if there is none. */
 gboolean seq_idle_work_help (SeqIdleWork * self);
 
 /* How many jobs nobody has begun; atomic. */
 const gint *seq_idle_work_get_n_queued (SeqIdleWork * self);
+
+/* Whether there has been a job yet. */
+gboolean seq_idle_work_is_used (SeqIdleWork * self);
 
 G_END_DECLS

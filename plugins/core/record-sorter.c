@@ -68,6 +68,12 @@ seq_sorter_new (void)
   return self;
 }
 
+void
+seq_sorter_set_idle_work (SeqSorter * self, SeqIdleWork * work)
+{
+  seq_sort_window_set_idle_work (self->window, work);
+}
+
 static void
 remove_runs (SeqSorter * self, guint first, guint n)
 {

@@ -68,6 +68,9 @@ typedef struct
 SeqSorter *seq_sorter_new (void);
 void seq_sorter_free (SeqSorter * self);
 
+/* As seq_sort_window_set_idle_work. */
+void seq_sorter_set_idle_work (SeqSorter * self, SeqIdleWork * work);
+
 /* Forgets all records and files. */
 void seq_sorter_clear (SeqSorter * self);
 

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "workers.h"
-
 /* Records lie at random in the input, so a plain loop would wait for memory at each. Table entries
  * are asked for by the chunk, the bytes some records ahead; the first lines of a record are
  * enough, then the processor sees the run by itself. */
@@ -64,6 +62,13 @@ typedef struct
   GstSeqRecord *table;
 } Copy;
 
+/* What a thread that helps does: takes shares until all have been begun. */
+typedef struct
+{
+  SeqIdleJob job;
+  SeqWorkers *workers;
+} Call;
+
 struct _SeqSortWindow
 {
   gsize n_records;
@@ -81,7 +86,9 @@ struct _SeqSortWindow
   gsize size;                   /* bytes of the planned records */
 
   SeqWorkers *workers;          /* made when first needed */
-  guint n_threads;              /* the caller's, too */
+  guint n_threads;              /* the caller's, too, and one that helps */
+  SeqIdleWork *idle_work;       /* may be NULL */
+  Call call;                    /* for help */
   Copy copies[SHARES_PER_THREAD * (MAX_THREADS + 1)];
 };
 
@@ -100,10 +107,24 @@ void
 seq_sort_window_free (SeqSortWindow * self)
 {
   seq_sort_window_clear (self);
+  seq_sort_window_set_idle_work (self, NULL);
   g_array_unref (self->parts);
   g_array_unref (self->index);
   g_clear_pointer (&self->workers, seq_workers_free);
   g_free (self);
+}
+
+void
+seq_sort_window_set_idle_work (SeqSortWindow * self, SeqIdleWork * work)
+{
+  SeqIdleWork *old = self->idle_work;
+
+  if (work == old)
+    return;
+  self->idle_work = work ? seq_idle_work_ref (work) : NULL;
+  g_clear_pointer (&old, seq_idle_work_unref);
+  /* one thread more or less */
+  g_clear_pointer (&self->workers, seq_workers_free);
 }
 
 static void
@@ -467,19 +488,51 @@ share_out (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
   return n;
 }
 
+static void
+call_func (SeqIdleJob * job)
+{
+  const Call *call = (const Call *) job;
+
+  while (seq_workers_help (call->workers))
+    continue;
+}
+
+/* Hands out all shares but the first, */
+static void
+hand_out (SeqSortWindow * self, guint n)
+{
+  if (self->workers == NULL)
+    self->workers = seq_workers_new (self->n_threads - (self->idle_work ? 2 : 1), copy_func, self);
+  for (guint i = 1; i < n; i++)
+    seq_workers_add (self->workers, &self->copies[i].job);
+  if (self->idle_work) {
+    self->call = (Call) { .job.func = call_func, .workers = self->workers };
+    seq_idle_work_add (self->idle_work, &self->call.job);
+    seq_idle_work_wake (self->idle_work);
+  }
+}
+
+/* and waits for them. */
+static void
+wait_for (SeqSortWindow * self, guint n)
+{
+  for (guint i = 1; i < n; i++)
+    seq_workers_wait (self->workers, &self->copies[i].job);
+  if (self->idle_work)
+    seq_idle_work_wait (self->idle_work, &self->call.job);
+}
+
 void
 seq_sort_window_copy (SeqSortWindow * self, guint8 * out, GstSeqRecord * table)
 {
   guint n = share_out (self, out, table);
 
-  if (n > 1 && self->workers == NULL)
-    self->workers = seq_workers_new (self->n_threads - 1, copy_func, self);
-  for (guint i = 1; i < n; i++)
-    seq_workers_add (self->workers, &self->copies[i].job);
+  if (n > 1)
+    hand_out (self, n);
   if (n > 0)
     copy_func (&self->copies[0].job, self);
-  for (guint i = 1; i < n; i++)
-    seq_workers_wait (self->workers, &self->copies[i].job);
+  if (n > 1)
+    wait_for (self, n);
   seq_sort_window_skip (self);
 }
 

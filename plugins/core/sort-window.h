@@ -3,6 +3,7 @@
 
 #include <gst/seq/record.h>
 
+#include "idle-work.h"
 #include "length-sort.h"
 
 G_BEGIN_DECLS
@@ -36,6 +37,9 @@ typedef struct
 
 SeqSortWindow *seq_sort_window_new (void);
 void seq_sort_window_free (SeqSortWindow * self);
+
+/* Who may help to copy, instead of a thread of the window's own; NULL = nobody. */
+void seq_sort_window_set_idle_work (SeqSortWindow * self, SeqIdleWork * work);
 
 /* Releases all parts. */
 void seq_sort_window_clear (SeqSortWindow * self);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wakeup.h"
 
-/* looks before it sleeps: some microseconds, about what sleeping costs */
+/* looks before it sleeps: some microseconds, about what sleeping costs; and where others have work
+ * for the thread all the time, what it costs them, too, to wake it */
 #define LOOKS 400
+#define LOOKS_FOR_WORK 2000
 
 void
 seq_wakeup_init (SeqWakeup * self)
@@ -28,21 +30,22 @@ relax (void)
 #endif
 }
 
+/* On one processor nobody looks: nobody else could work meanwhile. */
 static guint
-n_looks (void)
+limit_looks (guint looks)
 {
-  static gsize looks = 0;
+  static gsize n_processors = 0;
 
-  if (g_once_init_enter (&looks))
-    g_once_init_leave (&looks, g_get_num_processors () > 1 ? LOOKS : 1);
-  return looks;
+  if (g_once_init_enter (&n_processors))
+    g_once_init_leave (&n_processors, g_get_num_processors ());
+  return n_processors > 1 ? looks : 1;
 }
 
 /* Whoever raises it still has the lock for a moment. To sleep until then would cost both sides. */
 static void
 lock_soon (GMutex * lock)
 {
-  for (guint i = n_looks (); --i > 0;) {
+  for (guint i = limit_looks (LOOKS); --i > 0;) {
     if (g_mutex_trylock (lock))
       return;
     relax ();
@@ -50,19 +53,10 @@ lock_soon (GMutex * lock)
   g_mutex_lock (lock);
 }
 
-void
-seq_wakeup_wait (SeqWakeup * self, GMutex * lock)
-{
-  static const gint never = 0;
-
-  seq_wakeup_wait_unless (self, lock, &never);
-}
-
-void
-seq_wakeup_wait_unless (SeqWakeup * self, GMutex * lock, const gint * n)
+static void
+look_and_sleep (SeqWakeup * self, GMutex * lock, guint looks, const gint * n)
 {
   gint seen = g_atomic_int_get (&self->n_raised);
-  guint looks = n_looks ();
 
   if (looks > 1) {
     g_mutex_unlock (lock);
@@ -75,6 +69,20 @@ seq_wakeup_wait_unless (SeqWakeup * self, GMutex * lock, const gint * n)
   self->n_sleeping++;
   g_cond_wait (&self->cond, lock);
   self->n_sleeping--;
+}
+
+void
+seq_wakeup_wait (SeqWakeup * self, GMutex * lock)
+{
+  static const gint never = 0;
+
+  look_and_sleep (self, lock, limit_looks (LOOKS), &never);
+}
+
+void
+seq_wakeup_wait_unless (SeqWakeup * self, GMutex * lock, const gint * n)
+{
+  look_and_sleep (self, lock, limit_looks (LOOKS_FOR_WORK), n);
 }
 
 void

@@ -26,8 +26,8 @@ void seq_wakeup_clear (SeqWakeup * self);
 /* Gives `lock` up while it waits. */
 void seq_wakeup_wait (SeqWakeup * self, GMutex * lock);
 
-/* Ends also when it sees that *n, atomic, is above 0: for who has something else to do then. It looks
- * before it sleeps; nobody wakes it for that. */
+/* Ends also when it sees that *n, atomic, is above 0: for who has something else to do then, which
+ * is why it looks longer before it sleeps. Nobody wakes it for that. */
 void seq_wakeup_wait_unless (SeqWakeup * self, GMutex * lock, const gint * n);
 
 /* With the lock held: wakes one of those who sleep, or all. */

@@ -9,9 +9,9 @@
  * treats events, queries, flushes and errors as `queue` does. Unlike `queue` it bounds the bytes
  * that it holds: only a single buffer that is larger than `max-size-bytes` exceeds them.
  *
- * While it waits for a batch, the queue's thread helps seqbatch to write those that no thread of its
- * own writes (its property `workers` says which), and so does upstream's while there is no room. That
- * counts as waiting in `stats`.
+ * While it waits for a batch, the queue's thread helps seqsort to copy records and seqbatch to write
+ * the batches that no thread of its own writes (its property `workers` says which), and upstream's
+ * thread does the latter while there is no room. That counts as waiting in `stats`.
  *
  * Where there is a GPU, its buffers are in page-locked host memory, from which a device copies
  * faster and without waiting: upstream is offered such memory to write to, and what comes in other
@@ -240,13 +240,24 @@ gst_pinned_queue_get_property (GObject * object, guint id, GValue * value, GPara
 }
 
 static void
+wake_task (gpointer data)
+{
+  GstPinnedQueue *self = data;
+
+  g_mutex_lock (&self->lock);
+  seq_wakeup_raise (&self->item_added);
+  g_mutex_unlock (&self->lock);
+}
+
+static void
 gst_pinned_queue_finalize (GObject * object)
 {
   GstPinnedQueue *self = GST_PINNED_QUEUE (object);
 
+  seq_idle_work_close (self->idle_work);
+  seq_idle_work_unref (self->idle_work);
   prefetch_clear (&self->prefetch);
   transfer_finalize (&self->transfer);
-  seq_idle_work_unref (self->idle_work);
   g_mutex_clear (&self->lock);
   seq_wakeup_clear (&self->item_added);
   seq_wakeup_clear (&self->item_removed);
@@ -324,7 +335,7 @@ gst_pinned_queue_init (GstPinnedQueue * self)
   seq_wakeup_init (&self->query_done);
   prefetch_init (&self->prefetch);
   transfer_init (&self->transfer, GST_ELEMENT (self));
-  self->idle_work = seq_idle_work_new ();
+  self->idle_work = seq_idle_work_new (wake_task, self);
   self->prefetch.max_buffers = DEFAULT_PREFETCH_FACTOR;
   self->prefetch.max_bytes = DEFAULT_MAX_SIZE_BYTES;
   self->flow = GST_FLOW_FLUSHING;

@@ -25,14 +25,16 @@ is_error (GstFlowReturn flow)
   return flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS;
 }
 
-/* Waits for a wakeup. Neither side only waits while batches that are to come can be written: the
+/* Waits for a wakeup. Neither side only waits while there is work for batches that are to come: the
  * thread that hands them on is as idle then as the one that makes them, where there is no room. */
 static void
 wait_or_work_locked (GstPinnedQueue * self, SeqWakeup * wakeup)
 {
   const gint *n_queued = seq_idle_work_get_n_queued (self->idle_work);
 
-  if (g_atomic_int_get (n_queued) > 0) {
+  if (!seq_idle_work_is_used (self->idle_work)) {
+    seq_wakeup_wait (wakeup, &self->lock);
+  } else if (g_atomic_int_get (n_queued) > 0) {
     g_mutex_unlock (&self->lock);
     seq_idle_work_help (self->idle_work);
     g_mutex_lock (&self->lock);

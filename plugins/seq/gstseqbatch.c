@@ -34,21 +34,10 @@
 #include "gstseqbatchcounts.h"
 #include "gstseqbatchoutput.h"
 #include "gstseqbatchsettings.h"
-#include "workers.h"
+#include "gstseqbatchwork.h"
 
 GST_DEBUG_CATEGORY (gst_seq_batch_debug);
 #define GST_CAT_DEFAULT gst_seq_batch_debug
-
-/* batches on their way for each thread: one that it works on and one that waits for it */
-#define JOBS_PER_THREAD 2
-
-/* bytes of a batch of letters from which on it takes longer to write than to wake another thread
- * for it, and to get the memory back from that thread's cache */
-#define LEAST_HANDED_OVER ((gsize) 2 << 20)
-
-/* batches that wait behind the oldest, where a thread that would only wait may write them: enough
- * that neither waits for the other, and few, so that they stay in the caches */
-#define IDLE_JOBS_BEHIND 3
 
 /* rows of a block after which batches are made, so that workers write them while the tokens of the
  * next rows are counted */
@@ -72,7 +61,7 @@ struct _GstSeqBatch
   gboolean budget_changed;
   gboolean shrinkable;          /* batches may have any shape */
   GstSeqBatchCounts counts;
-  guint n_workers;              /* set in READY to PAUSED */
+  guint n_workers;
 
   /* streaming thread; set up in READY to PAUSED */
   GstSeqBatchSettings active;   /* as they were then, but for limits; without tokenizer */
@@ -83,9 +72,7 @@ struct _GstSeqBatch
                                  * behind EOS a segment, behind NOT_LINKED a link */
   SeqBatchPlan *plan;
   guint rows_since_start;
-  SeqWorkers *workers;
-  GQueue jobs;                  /* of GstSeqBatchJob, oldest first */
-  guint max_jobs;
+  GstSeqBatchWork work;
   GstSeqBatchShape shape;
   GstCaps *caps;
   GstSeqBatchMemory memory;
@@ -111,7 +98,9 @@ GST_ELEMENT_REGISTER_DEFINE (seqbatch, "seqbatch", GST_RANK_NONE, GST_TYPE_SEQ_B
 static gboolean
 negotiate (GstSeqBatch * self)
 {
+  const gboolean again = self->caps != NULL;
   GstCaps *mine, *allowed, *caps;
+  SeqIdleWork *idle_work;
   GstSeqBatchShape fixed;
   gboolean can_be_fixed;
 
@@ -148,24 +137,15 @@ negotiate (GstSeqBatch * self)
   gst_caps_replace (&self->caps, caps);
   gst_seq_batch_memory_negotiate (&self->memory, self->srcpad, caps,
       gst_seq_batch_settings_get_max_size (&self->active, &self->shape, self->specials),
-      self->max_jobs);
+      gst_seq_batch_work_get_max (&self->work), &idle_work);
+  /* upstream asks for itself, but not before the caps that we begin with */
+  if (gst_seq_batch_work_set_idle_work (&self->work, idle_work) && again)
+    gst_pad_push_event (self->sinkpad, gst_event_new_reconfigure ());
   gst_caps_unref (caps);
   return TRUE;
 }
 
 /* ---- batches out ---- */
-
-static void
-job_func (SeqJob * job, gpointer data)
-{
-  gst_seq_batch_job_write ((GstSeqBatchJob *) job);
-}
-
-static void
-idle_job_func (SeqIdleJob * job)
-{
-  gst_seq_batch_job_write ((GstSeqBatchJob *) job);
-}
 
 /* The name of a record, for messages. */
 static gchar *
@@ -233,12 +213,8 @@ check_job (GstSeqBatch * self, const GstSeqBatchJob * job)
 static GstFlowReturn
 finish_job (GstSeqBatch * self, GstFlowReturn ret)
 {
-  GstSeqBatchJob *job = g_queue_pop_head (&self->jobs);
+  GstSeqBatchJob *job = gst_seq_batch_work_take (&self->work);
 
-  if (job->for_workers)
-    seq_workers_wait (self->workers, &job->job.job);
-  else if (self->memory.idle_work)
-    seq_idle_work_wait (self->memory.idle_work, &job->job);
   if (ret == GST_FLOW_OK && !check_job (self, job))
     ret = GST_FLOW_ERROR;
   if (ret == GST_FLOW_OK) {
@@ -254,34 +230,6 @@ finish_job (GstSeqBatch * self, GstFlowReturn ret)
   return ret;
 }
 
-/* Is the batch worth a thread of our own? Where nobody said how many there should be, it is not if
- * it is written before one would have been woken; nor where there is a processor for one thread only
- * beside this one, and downstream's helps: each of the three would keep another from working. */
-static gboolean
-is_for_workers (GstSeqBatch * self, const GstSeqBatchJob * job)
-{
-  if (self->active.workers >= 0)
-    return TRUE;
-  if (self->memory.idle_work && self->n_workers == 1)
-    return FALSE;
-  return !seq_tokenizer_is_narrow (self->tokenizer)
-      || gst_seq_batch_job_size (job) >= LEAST_HANDED_OVER;
-}
-
-static void
-hand_out (GstSeqBatch * self, GstSeqBatchJob * job)
-{
-  g_queue_push_tail (&self->jobs, job);
-  job->for_workers = is_for_workers (self, job);
-  job->job.func = idle_job_func;
-  if (job->for_workers)
-    seq_workers_add (self->workers, &job->job.job);
-  else if (self->memory.idle_work)
-    seq_idle_work_add (self->memory.idle_work, &job->job);
-  else
-    gst_seq_batch_job_write (job);
-}
-
 static GstFlowReturn
 start_job (GstSeqBatch * self, const SeqPlannedBatch * batch)
 {
@@ -291,7 +239,7 @@ start_job (GstSeqBatch * self, const SeqPlannedBatch * batch)
 
   /* a pool that is empty fills again when an older batch is pushed and used */
   while (ret == GST_FLOW_OK && !job) {
-    gboolean wait = g_queue_is_empty (&self->jobs);
+    gboolean wait = gst_seq_batch_work_get_n (&self->work) == 0;
 
     job = gst_seq_batch_job_new (&self->shape, self->tokenizer, self->max_body, batch,
         &self->memory, wait, &ret, &error);
@@ -307,7 +255,7 @@ start_job (GstSeqBatch * self, const SeqPlannedBatch * batch)
   if (!job)
     return ret;
   job->number = self->next_number++;
-  hand_out (self, job);
+  gst_seq_batch_work_add (&self->work, job);
   return GST_FLOW_OK;
 }
 
@@ -331,20 +279,9 @@ drop_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
 static GstFlowReturn
 finish_jobs (GstSeqBatch * self, GstFlowReturn ret, guint n_left)
 {
-  while (self->jobs.length > n_left)
+  while (gst_seq_batch_work_get_n (&self->work) > n_left)
     ret = finish_job (self, ret);
   return ret;
-}
-
-/* How many batches may still be on their way, now that the newest is. */
-static guint
-get_n_behind (GstSeqBatch * self)
-{
-  const GstSeqBatchJob *newest = g_queue_peek_tail (&self->jobs);
-
-  if (!newest || newest->for_workers)
-    return self->max_jobs - 1;
-  return self->memory.idle_work ? IDLE_JOBS_BEHIND : 0;
 }
 
 /* Takes over the rows of a batch that the plan has given out. */
@@ -364,7 +301,8 @@ take_batch (GstSeqBatch * self, const SeqPlannedBatch * batch)
     ret = start_job (self, batch);
   for (guint i = 0; ret != GST_FLOW_OK && i < batch->n_rows; i++)
     release_row (&batch->rows[i], NULL);
-  return finish_jobs (self, ret, ret == GST_FLOW_OK ? get_n_behind (self) : 0);
+  return finish_jobs (self, ret,
+      ret == GST_FLOW_OK ? gst_seq_batch_work_get_n_behind (&self->work) : 0);
 }
 
 static void
@@ -715,6 +653,19 @@ gst_seq_batch_sink_event_full (GstPad * pad, GstObject * parent, GstEvent * even
       gst_seq_batch_sink_event (pad, parent, event));
 }
 
+/* Who helps to make batches may help upstream, too. */
+static gboolean
+gst_seq_batch_sink_query (GstPad * pad, GstObject * parent, GstQuery * query)
+{
+  GstSeqBatch *self = GST_SEQ_BATCH (parent);
+
+  if (GST_QUERY_TYPE (query) != GST_QUERY_ALLOCATION)
+    return gst_pad_query_default (pad, parent, query);
+  if (self->work.idle_work)
+    gst_seq_idle_work_offer (self->work.idle_work, query);
+  return self->work.idle_work != NULL;
+}
+
 /* Any thread; it holds from the next batch that is planned on. */
 static gboolean
 set_budget (GstSeqBatch * self, const GstSeqBatchBudget * budget)
@@ -803,8 +754,7 @@ start (GstSeqBatch * self)
 
   GST_INFO_OBJECT (self, "%u workers", n_workers);
   self->plan = seq_batch_plan_new (&limits);
-  self->workers = seq_workers_new (n_workers, job_func, NULL);
-  self->max_jobs = JOBS_PER_THREAD * (n_workers + 1);
+  gst_seq_batch_work_start (&self->work, n_workers, self->active.workers >= 0);
   self->next_number = 0;
   self->rows_since_start = 0;
   self->flow = GST_FLOW_OK;
@@ -819,7 +769,7 @@ stop (GstSeqBatch * self)
     seq_batch_plan_clear (self->plan, release_row, NULL);
     g_clear_pointer (&self->plan, seq_batch_plan_free);
   }
-  g_clear_pointer (&self->workers, seq_workers_free);
+  gst_seq_batch_work_stop (&self->work);
   g_clear_pointer (&self->tokenizer, seq_tokenizer_free);
   gst_clear_caps (&self->caps);
   gst_seq_batch_memory_clear (&self->memory);
@@ -888,11 +838,12 @@ gst_seq_batch_init (GstSeqBatch * self)
 {
   gst_seq_batch_settings_init (&self->settings);
   gst_seq_batch_memory_init (&self->memory);
-  g_queue_init (&self->jobs);
+  gst_seq_batch_work_init (&self->work);
 
   self->sinkpad = gst_pad_new_from_static_template (&sink_template, "sink");
   gst_pad_set_chain_function (self->sinkpad, gst_seq_batch_chain);
   gst_pad_set_event_full_function (self->sinkpad, gst_seq_batch_sink_event_full);
+  gst_pad_set_query_function (self->sinkpad, gst_seq_batch_sink_query);
   gst_element_add_pad (GST_ELEMENT (self), self->sinkpad);
 
   self->srcpad = gst_pad_new_from_static_template (&src_template, "src");

@@ -291,7 +291,6 @@ gst_seq_batch_memory_clear (GstSeqBatchMemory * memory)
   if (memory->own_pool)
     gst_buffer_pool_set_active (memory->own_pool, FALSE);
   gst_clear_object (&memory->own_pool);
-  g_clear_pointer (&memory->idle_work, seq_idle_work_unref);
   gst_allocation_params_init (&memory->params);
 }
 
@@ -328,7 +327,7 @@ pool_activate (GstBufferPool * pool, GstCaps * caps, GstAllocator * allocator, g
 
 void
 gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, GstCaps * caps,
-    gsize max_size, guint n_batches)
+    gsize max_size, guint n_batches, SeqIdleWork ** idle_work)
 {
   GstQuery *query = gst_query_new_allocation (caps, TRUE);
   guint size = 0, min = 0, max = 0;
@@ -337,6 +336,7 @@ gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, Gst
   gst_structure_set (gst_query_writable_structure (query), GST_SEQ_ALLOCATION_SIZE, G_TYPE_UINT64,
       (guint64) max_size, GST_SEQ_ALLOCATION_BUFFERS, G_TYPE_UINT, n_batches, NULL);
   gst_seq_batch_memory_clear (memory);
+  *idle_work = NULL;
   if (gst_pad_peer_query (srcpad, query)) {
     if (gst_query_get_n_allocation_params (query) > 0)
       gst_query_parse_nth_allocation_param (query, 0, &memory->allocator, &memory->params);
@@ -348,7 +348,7 @@ gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, Gst
     }
     memory->pool_size = size;
     memory_set_pool (memory, pool);
-    memory->idle_work = gst_seq_idle_work_from_query (query);
+    *idle_work = gst_seq_idle_work_from_query (query);
   }
   memory->params.align |= ALIGNMENT - 1;
   if (!memory->allocator && memory->params.align == ALIGNMENT - 1 && memory->params.flags == 0 &&

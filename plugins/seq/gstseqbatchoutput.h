@@ -75,7 +75,6 @@ typedef struct
   GstBufferPool *pool;          /* lock, to change it */
   gsize pool_size;
   GstBufferPool *own_pool;      /* where downstream proposes nothing */
-  SeqIdleWork *idle_work;    /* where downstream helps, else NULL */
   SeqArenaPool *tables;         /* of jobs and metas: with malloc, who frees what another thread has
                                  * allocated waits for that thread */
   GstAllocator *allocator;
@@ -89,9 +88,10 @@ void gst_seq_batch_memory_finalize (GstSeqBatchMemory * memory);
 void gst_seq_batch_memory_set_flushing (GstSeqBatchMemory * memory, gboolean flushing);
 
 /* Asks downstream; `srcpad` has its caps already. `max_size`: bytes of the largest usual batch, 0 =
- * unknown; `n_batches` are worked on at a time. */
+ * unknown; `n_batches` are worked on at a time. `idle_work` (transfer full): set to what of it
+ * downstream offers, NULL for none. */
 void gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, GstCaps * caps,
-    gsize max_size, guint n_batches);
+    gsize max_size, guint n_batches, SeqIdleWork ** idle_work);
 void gst_seq_batch_memory_clear (GstSeqBatchMemory * memory);
 
 /* One batch on its way: prepared by the streaming thread, written by whoever takes the job, finished

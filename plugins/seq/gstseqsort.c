@@ -35,6 +35,7 @@
 
 #include "block-map.h"
 #include "event-flow.h"
+#include "gstseqidlework.h"
 #include "gstseqsortsettings.h"
 #include "record-sorter.h"
 
@@ -409,6 +410,26 @@ gst_seq_sort_push (GstSeqSort * self, GstBuffer * block, guint n)
   return self->push_flow;
 }
 
+/* Asks downstream whether a thread of it helps. */
+static void
+gst_seq_sort_find_idle_work (GstSeqSort * self)
+{
+  GstCaps *caps = gst_pad_get_current_caps (self->srcpad);
+  SeqIdleWork *work = NULL;
+  GstQuery *query;
+
+  if (!caps)
+    return;
+  query = gst_query_new_allocation (caps, FALSE);
+  if (gst_pad_peer_query (self->srcpad, query))
+    work = gst_seq_idle_work_from_query (query);
+  GST_DEBUG_OBJECT (self, "downstream helps to copy: %s", work ? "yes" : "no");
+  seq_sorter_set_idle_work (self->sorter, work);
+  g_clear_pointer (&work, seq_idle_work_unref);
+  gst_query_unref (query);
+  gst_caps_unref (caps);
+}
+
 static GstFlowReturn
 gst_seq_sort_emit (GstSeqSort * self)
 {
@@ -417,6 +438,8 @@ gst_seq_sort_emit (GstSeqSort * self)
 
   /* a downstream that refuses the caps says so again, with a reason, when it gets the block */
   gst_seq_sort_push_caps (self, self->window_caps);
+  if (gst_pad_check_reconfigure (self->srcpad))
+    gst_seq_sort_find_idle_work (self);
   do {
     ret = gst_seq_sort_next_block (self, &block);
     if (block)
@@ -620,6 +643,7 @@ gst_seq_sort_start (GstSeqSort * self)
   GstStructure *config;
 
   gst_seq_sort_reset (self);
+  gst_pad_mark_reconfigure (self->srcpad);
   GST_OBJECT_LOCK (self);
   self->n_records = self->n_blocks = self->n_windows = 0;
   self->totals = (SeqSorterStats) { 0 };
@@ -636,6 +660,7 @@ static void
 gst_seq_sort_stop (GstSeqSort * self)
 {
   gst_seq_sort_reset (self);
+  seq_sorter_set_idle_work (self->sorter, NULL);
   gst_clear_caps (&self->in_caps);
   if (self->pool)
     gst_buffer_pool_set_active (self->pool, FALSE);

@@ -27,7 +27,7 @@ n_queued (SeqIdleWork * idle)
 static void
 test_nobody_helps (void)
 {
-  SeqIdleWork *idle = seq_idle_work_new ();
+  SeqIdleWork *idle = seq_idle_work_new (NULL, NULL);
   Work work[3] = { 0 };
 
   g_assert_false (seq_idle_work_help (idle));
@@ -65,7 +65,7 @@ help_until_stopped (gpointer data)
 static void
 test_oldest_first (void)
 {
-  SeqIdleWork *idle = seq_idle_work_new ();
+  SeqIdleWork *idle = seq_idle_work_new (NULL, NULL);
   Work work[2] = { 0 };
 
   for (guint i = 0; i < 2; i++) {
@@ -83,7 +83,33 @@ test_oldest_first (void)
   seq_idle_work_unref (idle);
 }
 
-#define ROUNDS 5000
+static void
+count_wake (gpointer data)
+{
+  ++*(guint *) data;
+}
+
+static void
+test_wake (void)
+{
+  guint woken = 0;
+  SeqIdleWork *idle = seq_idle_work_new (count_wake, &woken);
+  Work work = { .job.func = work_func };
+
+  g_assert_false (seq_idle_work_is_used (idle));
+  seq_idle_work_add (idle, &work.job);
+  g_assert_true (seq_idle_work_is_used (idle));
+  g_assert_cmpuint (woken, ==, 0);
+  seq_idle_work_wake (idle);
+  g_assert_cmpuint (woken, ==, 1);
+  seq_idle_work_close (idle);
+  seq_idle_work_wake (idle);
+  g_assert_cmpuint (woken, ==, 1);
+  seq_idle_work_wait (idle, &work.job);
+  seq_idle_work_unref (idle);
+}
+
+#define ROUNDS 50000
 #define RING 4
 
 /* Jobs in a ring, waited for in order; each is done once, by whom ever. */
@@ -113,7 +139,7 @@ own_jobs (gpointer data)
 static void
 test_several (void)
 {
-  SeqIdleWork *idle = seq_idle_work_new ();
+  SeqIdleWork *idle = seq_idle_work_new (NULL, NULL);
   gint stop = FALSE;
   gpointer data[2] = { seq_idle_work_ref (idle), &stop };
   GThread *helper = g_thread_new ("helper", help_until_stopped, data);
@@ -140,6 +166,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/idle-work/nobody-helps", test_nobody_helps);
   g_test_add_func ("/idle-work/oldest-first", test_oldest_first);
+  g_test_add_func ("/idle-work/wake", test_wake);
   g_test_add_func ("/idle-work/several", test_several);
   return g_test_run ();
 }

@@ -210,8 +210,70 @@ check_copy (const GstSeqRecord * copied, const guint8 * out, const GstSeqRecord 
   *fill += seq_record_size (r);
 }
 
+/* A thread that helps whenever it is woken */
+typedef struct
+{
+  SeqIdleWork *idle;
+  GMutex lock;
+  GCond cond;
+  guint woken;
+  gboolean stop;
+  GThread *thread;
+} Helper;
+
 static void
-test_copies (void)
+helper_wake (gpointer data)
+{
+  Helper *helper = data;
+
+  g_mutex_lock (&helper->lock);
+  helper->woken++;
+  g_cond_signal (&helper->cond);
+  g_mutex_unlock (&helper->lock);
+}
+
+static gpointer
+helper_run (gpointer data)
+{
+  Helper *helper = data;
+
+  g_mutex_lock (&helper->lock);
+  while (!helper->stop) {
+    g_cond_wait (&helper->cond, &helper->lock);
+    g_mutex_unlock (&helper->lock);
+    while (seq_idle_work_help (helper->idle))
+      continue;
+    g_mutex_lock (&helper->lock);
+  }
+  g_mutex_unlock (&helper->lock);
+  return NULL;
+}
+
+static void
+helper_start (Helper * helper)
+{
+  *helper = (Helper) { .idle = seq_idle_work_new (helper_wake, helper) };
+  g_mutex_init (&helper->lock);
+  g_cond_init (&helper->cond);
+  helper->thread = g_thread_new ("helper", helper_run, helper);
+}
+
+static void
+helper_stop (Helper * helper)
+{
+  g_mutex_lock (&helper->lock);
+  helper->stop = TRUE;
+  g_cond_signal (&helper->cond);
+  g_mutex_unlock (&helper->lock);
+  g_thread_join (helper->thread);
+  seq_idle_work_close (helper->idle);
+  seq_idle_work_unref (helper->idle);
+  g_cond_clear (&helper->cond);
+  g_mutex_clear (&helper->lock);
+}
+
+static void
+copy_all (SeqIdleWork * idle)
 {
   g_autoptr (GRand) rand = g_rand_new_with_seed (5);
   SeqSortWindow *window = seq_sort_window_new ();
@@ -235,6 +297,7 @@ test_copies (void)
     seq_sort_window_add (window, &part);
   }
   g_assert_true (seq_sort_window_sort (window, SEQ_SORT_ASCENDING, 0, 0));
+  seq_sort_window_set_idle_work (window, idle);
   /* few, and so many that several threads copy them */
   for (gsize max = 1; (count = seq_sort_window_plan (window, room, max, &size)) > 0; max *= 30) {
     gsize fill = 0;
@@ -250,6 +313,28 @@ test_copies (void)
   g_assert_cmpuint (largest, >, 4 << 20);
   g_assert_cmpint (n_parts, ==, 0);
   seq_sort_window_free (window);
+}
+
+static void
+test_copies (void)
+{
+  copy_all (NULL);
+}
+
+/* The same with help, which is asked for where there is enough to share, and which may be late. */
+static void
+test_copies_with_help (void)
+{
+  SeqIdleWork *nobody = seq_idle_work_new (NULL, NULL);
+  Helper helper;
+
+  helper_start (&helper);
+  for (guint i = 0; i < 5; i++)
+    copy_all (helper.idle);
+  g_assert_cmpuint (helper.woken, >=, g_get_num_processors () > 1 ? 5 : 0);
+  helper_stop (&helper);
+  copy_all (nobody);
+  seq_idle_work_unref (nobody);
 }
 
 #define BLOCKS 6
@@ -345,6 +430,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sort-window/orders", test_orders);
   g_test_add_func ("/sort-window/same-ids", test_same_ids);
   g_test_add_func ("/sort-window/copies", test_copies);
+  g_test_add_func ("/sort-window/copies/with-help", test_copies_with_help);
   g_test_add_func ("/sort-window/blocks", test_blocks);
   return g_test_run ();
 }

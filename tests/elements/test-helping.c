@@ -129,6 +129,8 @@ test_upstream_helps (void)
 typedef struct
 {
   SeqIdleWork *idle;
+  SeqIdleWork *instead;         /* offered; NULL = `idle` */
+  gboolean silent;              /* nothing is offered */
   GstBufferPool *pool;          /* proposed too; NULL = none */
   gint helped;                  /* atomic */
   gint stop;                    /* atomic */
@@ -152,9 +154,9 @@ offer_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
   Helper *helper = data;
   GstQuery *query = GST_PAD_PROBE_INFO_QUERY (info);
 
-  if (GST_QUERY_TYPE (query) != GST_QUERY_ALLOCATION)
+  if (GST_QUERY_TYPE (query) != GST_QUERY_ALLOCATION || helper->silent)
     return GST_PAD_PROBE_OK;
-  gst_seq_idle_work_offer (helper->idle, query);
+  gst_seq_idle_work_offer (helper->instead ? helper->instead : helper->idle, query);
   if (helper->pool)
     gst_query_add_allocation_pool (query, helper->pool, 64 << 10, 0, 2);
   return GST_PAD_PROBE_HANDLED;
@@ -163,7 +165,7 @@ offer_probe (GstPad * pad, GstPadProbeInfo * info, gpointer data)
 static void
 helper_start (Helper * helper)
 {
-  *helper = (Helper) { .idle = seq_idle_work_new () };
+  *helper = (Helper) { .idle = seq_idle_work_new (NULL, NULL) };
   helper->thread = g_thread_new ("helper", helper_run, helper);
 }
 
@@ -322,6 +324,112 @@ test_small_pool (void)
   g_rand_free (rand);
 }
 
+/* ---- seqsort takes it, too ---- */
+
+/* Enough of records for copies to be shared. Batches by threads of the element alone, so that what is
+ * helped with is the copies. */
+static void
+test_copies (void)
+{
+  GRand *rand = g_rand_new_with_seed (3);
+  g_auto (GStrv) sequences = random_sequences (rand, 6000, 500, "ACDEFGHIKLMNPQRSTVWY");
+  gint64 end = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
+  Helper helper;
+
+  if (g_get_num_processors () == 1) {
+    g_test_skip ("copies are not shared on one processor");
+    g_rand_free (rand);
+    return;
+  }
+  helper_start (&helper);
+  do {
+    GstHarness *h = gst_harness_new_parse ("seqsort ! seqbatch batch-size=100 workers=1");
+    guint previous = 0;
+
+    gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, offer_probe, &helper, NULL);
+    gst_harness_set_src_caps_str (h, RECORDS_CAPS);
+    push_sequences (h, sequences, 1000, NULL);
+    push_eos (h);
+    for (guint i = 0; i < 60; i++) {
+      GstBuffer *batch = gst_harness_pull (h);
+      const GstSeqBatchMeta *meta = check_batch (batch);
+
+      g_assert_cmpuint (meta->n_records, ==, 100);
+      for (guint k = 0; k < 100; k++) {
+        guint length = strlen (sequences[meta->records[k].id]);
+
+        g_assert_cmpuint (meta->records[k].tokens, ==, length + 2);
+        g_assert_cmpuint (length, >=, previous);
+        previous = length;
+      }
+      gst_buffer_unref (batch);
+    }
+    gst_harness_teardown (h);
+  } while (g_atomic_int_get (&helper.helped) == 0 && g_get_monotonic_time () < end);
+  helper_stop (&helper);
+  g_assert_cmpint (helper.helped, >, 0);
+  g_rand_free (rand);
+}
+
+static guint
+count_reconfigure (GstHarness * h)
+{
+  GstEvent *event;
+  guint n = 0;
+
+  while ((event = gst_harness_try_pull_upstream_event (h))) {
+    n += GST_EVENT_TYPE (event) == GST_EVENT_RECONFIGURE;
+    gst_event_unref (event);
+  }
+  return n;
+}
+
+static void
+assert_offered (GstHarness * h, SeqIdleWork * expected)
+{
+  SeqIdleWork *idle = ask (h->srcpad);
+
+  g_assert_true (idle == expected);
+  g_clear_pointer (&idle, seq_idle_work_unref);
+}
+
+/* Another queue downstream, or none: upstream of seqbatch is told to ask again. */
+static void
+test_other_queue (void)
+{
+  Helper helper, other;
+  GstHarness *h;
+
+  helper_start (&helper);
+  helper_start (&other);
+  h = helped_harness_new ("batch-size=1", &helper);
+  g_assert_cmpint (push_list (h, "MKT"), ==, GST_FLOW_OK);
+  count_reconfigure (h);        /* linking sends some */
+  assert_offered (h, helper.idle);
+
+  /* the same, from whom the event comes that goes on upstream */
+  g_assert_true (gst_pad_push_event (h->sinkpad, gst_event_new_reconfigure ()));
+  g_assert_cmpint (push_list (h, "MKT"), ==, GST_FLOW_OK);
+  g_assert_cmpuint (count_reconfigure (h), ==, 1);
+  assert_offered (h, helper.idle);
+
+  helper.instead = other.idle;
+  g_assert_true (gst_pad_push_event (h->sinkpad, gst_event_new_reconfigure ()));
+  g_assert_cmpuint (count_reconfigure (h), ==, 1);
+  g_assert_cmpint (push_list (h, "MKT"), ==, GST_FLOW_OK);
+  g_assert_cmpuint (count_reconfigure (h), ==, 1);
+  assert_offered (h, other.idle);
+
+  helper.silent = TRUE;
+  g_assert_true (gst_pad_push_event (h->sinkpad, gst_event_new_reconfigure ()));
+  g_assert_cmpint (push_list (h, "MKT"), ==, GST_FLOW_OK);
+  g_assert_cmpuint (count_reconfigure (h), ==, 2);
+  assert_offered (h, NULL);
+  harness_free (h);
+  helper_stop (&helper);
+  helper_stop (&other);
+}
+
 /* ---- together ---- */
 
 /* The batches are those that there are without a queue. */
@@ -369,6 +477,8 @@ main (int argc, char **argv)
   g_test_add_func ("/helping/not-asked", test_not_asked);
   g_test_add_func ("/helping/error", test_error);
   g_test_add_func ("/helping/small-pool", test_small_pool);
+  g_test_add_func ("/helping/copies", test_copies);
+  g_test_add_func ("/helping/other-queue", test_other_queue);
   g_test_add_func ("/helping/pipeline", test_pipeline);
   return g_test_run ();
 }
