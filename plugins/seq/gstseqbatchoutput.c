@@ -15,6 +15,11 @@
 #define MAX_FREE_MEMORY ((gsize) 64 << 20)
 #define MAX_FREE_TABLES ((gsize) 4 << 20)
 
+/* bytes of the largest batch up to which all get as much, so that the few that are on their way use
+ * the same memory again, which is in the caches, whatever their sizes */
+#define MAX_OWN_SIZE ((gsize) 1 << 20)
+#define LEAST_OWN_SIZE ((gsize) 16 << 10)
+
 /* bytes that a block may have for each row that waits in it, whatever the row needs: where there
  * are more, a copy costs little beside what it took to read them */
 #define KEPT_PER_ROW ((gsize) 64 << 10)
@@ -354,6 +359,7 @@ gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad, Gst
   if (!memory->allocator && memory->params.align == ALIGNMENT - 1 && memory->params.flags == 0 &&
       memory->params.prefix == 0 && memory->params.padding == 0)
     memory->own_pool = gst_seq_batch_pool_new (MAX_FREE_MEMORY);
+  memory->own_size = max_size <= MAX_OWN_SIZE ? max_size : 0;
   gst_query_unref (query);
 }
 
@@ -376,11 +382,18 @@ map_memory (GstSeqBatchJob * job, gsize size)
   return FALSE;
 }
 
-/* Where downstream proposes nothing */
+/* Where downstream proposes nothing. What is usual follows the largest batch so far, where it is not
+ * known before. */
 static GstFlowReturn
-own_pool_acquire (GstBufferPool * pool, gsize size, GstSeqBatchJob * job)
+own_pool_acquire (GstSeqBatchMemory * memory, gsize size, GstSeqBatchJob * job)
 {
-  job->buffer = gst_seq_batch_pool_acquire (pool, size, job->n_tensors, &job->map.data);
+  if (size <= MAX_OWN_SIZE) {
+    while (memory->own_size < size)
+      memory->own_size = MAX (2 * memory->own_size, LEAST_OWN_SIZE);
+    size = memory->own_size;
+  }
+  job->buffer = gst_seq_batch_pool_acquire (memory->own_pool, size, job->n_tensors,
+      &job->map.data);
   return job->buffer ? GST_FLOW_OK : GST_FLOW_ERROR;
 }
 
@@ -406,7 +419,7 @@ memory_acquire (GstSeqBatchMemory * memory, gsize size, gboolean wait, GstSeqBat
     memory_set_pool (memory, NULL);
   }
   if (memory->own_pool)
-    return own_pool_acquire (memory->own_pool, size, job);
+    return own_pool_acquire (memory, size, job);
   job->memory = gst_allocator_alloc (memory->allocator, size, &memory->params);
   if (map_memory (job, size))
     return GST_FLOW_OK;
