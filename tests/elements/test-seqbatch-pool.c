@@ -53,6 +53,43 @@ test_again (void)
   harness_free (h);
 }
 
+/* How many memories batches of ever more residues are in, one after the other */
+static guint
+count_memories (const gchar * properties, guint longest)
+{
+  GstHarness *h = harness_new (properties);
+  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
+  g_autofree gchar *residues = g_strnfill (longest, 'A');
+  guint n;
+
+  for (guint length = 1; length <= longest; length += 1 + length / 8) {
+    GstMapInfo map;
+    GstBuffer *batch;
+
+    residues[length] = '\0';
+    batch = push_batch (h, residues);
+    residues[length] = 'A';
+    g_assert_true (gst_memory_map (gst_buffer_peek_memory (batch, 0), &map, GST_MAP_READ));
+    g_hash_table_add (seen, map.data);
+    gst_memory_unmap (gst_buffer_peek_memory (batch, 0), &map);
+    gst_buffer_unref (batch);
+  }
+  n = g_hash_table_size (seen);
+  harness_free (h);
+  return n;
+}
+
+/* All have the size of the largest, where that is known; else few sizes are enough. */
+static void
+test_sizes (void)
+{
+  /* 60000 x 9 bytes */
+  g_assert_cmpuint (count_memories ("batch-size=1 max-tokens=60010 mask=true dtype=int64", 60000),
+      ==, 1);
+  /* from 16 KiB by doubling to 1 MiB, twice as much as it takes */
+  g_assert_cmpuint (count_memories ("batch-size=1 mask=true dtype=int64", 60000), <=, 7);
+}
+
 /* Several at once are several, and each comes back. */
 static void
 test_many (void)
@@ -343,6 +380,7 @@ main (int argc, char **argv)
   gst_init (&argc, &argv);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/seqbatch-pool/again", test_again);
+  g_test_add_func ("/seqbatch-pool/sizes", test_sizes);
   g_test_add_func ("/seqbatch-pool/many", test_many);
   g_test_add_func ("/seqbatch-pool/kept", test_kept);
   g_test_add_func ("/seqbatch-pool/spoiled", test_spoiled);
