@@ -120,6 +120,16 @@ convert_avx2 (SeqDtype dtype, void *restrict out, const guint32 *restrict ids, g
     to[i] = ids[i]; \
 } G_STMT_END
 
+/* what _mm_loadu_si32 is; gcc had it wrong before 11.3 */
+SEQ_AVX2 static inline __m128i
+load_four (const void * ids)
+{
+  gint32 four;
+
+  memcpy (&four, ids, sizeof four);
+  return _mm_cvtsi32_si128 (four);
+}
+
 #define WIDEN_REGISTER(at, load, widened) \
   _mm256_storeu_si256 ((__m256i *) (to + (at)), widened (load ((const void *) (ids + (at)))))
 
@@ -139,7 +149,7 @@ widen_avx2 (SeqDtype dtype, void *restrict out, const guint8 *restrict ids, gsiz
       WIDEN_REGISTERS (gint32, _mm_loadl_epi64, _mm256_cvtepu8_epi32);
       break;
     case SEQ_DTYPE_INT64:
-      WIDEN_REGISTERS (gint64, _mm_loadu_si32, _mm256_cvtepu8_epi64);
+      WIDEN_REGISTERS (gint64, load_four, _mm256_cvtepu8_epi64);
       break;
   }
 }

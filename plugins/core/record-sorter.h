@@ -68,7 +68,7 @@ typedef struct
 SeqSorter *seq_sorter_new (void);
 void seq_sorter_free (SeqSorter * self);
 
-/* As seq_sort_window_set_idle_work. */
+/* As seq_sort_window_set_idle_work; not for groups of a shuffle. */
 void seq_sorter_set_idle_work (SeqSorter * self, SeqIdleWork * work);
 
 /* Forgets all records and files. */

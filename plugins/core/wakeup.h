@@ -6,8 +6,8 @@
 G_BEGIN_DECLS
 
 /* A condition variable for hand-offs between threads that are often a matter of microseconds, which
- * is what falling asleep and being woken costs on its own. Who waits looks for some microseconds
- * whether it was raised, and sleeps only then; who raises it calls the kernel only if somebody
+ * is what falling asleep and being woken costs on its own. Who waits looks for some microseconds,
+ * or some tens where it waits for work, whether it was raised, and sleeps only then; who raises it calls the kernel only if somebody
  * sleeps. (GCond calls it each time.) On one processor nobody looks, because nobody else could work
  * meanwhile.
  *

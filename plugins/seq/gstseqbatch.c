@@ -98,7 +98,7 @@ GST_ELEMENT_REGISTER_DEFINE (seqbatch, "seqbatch", GST_RANK_NONE, GST_TYPE_SEQ_B
 static gboolean
 negotiate (GstSeqBatch * self)
 {
-  const gboolean again = self->caps != NULL;
+  const gboolean again = self->caps != NULL || self->work.idle_work != NULL;
   GstCaps *mine, *allowed, *caps;
   SeqIdleWork *idle_work;
   GstSeqBatchShape fixed;
@@ -769,7 +769,9 @@ stop (GstSeqBatch * self)
     seq_batch_plan_clear (self->plan, release_row, NULL);
     g_clear_pointer (&self->plan, seq_batch_plan_free);
   }
+  GST_PAD_STREAM_LOCK (self->sinkpad);  /* upstream, which still runs, may ask for help */
   gst_seq_batch_work_stop (&self->work);
+  GST_PAD_STREAM_UNLOCK (self->sinkpad);
   g_clear_pointer (&self->tokenizer, seq_tokenizer_free);
   gst_clear_caps (&self->caps);
   gst_seq_batch_memory_clear (&self->memory);

@@ -15,10 +15,12 @@
 #define MAX_FREE_MEMORY ((gsize) 64 << 20)
 #define MAX_FREE_TABLES ((gsize) 4 << 20)
 
-/* bytes of the largest batch up to which all get as much, so that the few that are on their way use
- * the same memory again, which is in the caches, whatever their sizes */
+/* bytes up to which batches get as much as the largest of them, so that the few that are on their way
+ * use the same memory again, which is in the caches; but not what needs less than a part of that, for
+ * downstream may keep many */
 #define MAX_OWN_SIZE ((gsize) 1 << 20)
 #define LEAST_OWN_SIZE ((gsize) 16 << 10)
+#define OWN_SIZE_PARTS 8
 
 /* bytes that a block may have for each row that waits in it, whatever the row needs: where there
  * are more, a copy costs little beside what it took to read them */
@@ -387,11 +389,10 @@ map_memory (GstSeqBatchJob * job, gsize size)
 static GstFlowReturn
 own_pool_acquire (GstSeqBatchMemory * memory, gsize size, GstSeqBatchJob * job)
 {
-  if (size <= MAX_OWN_SIZE) {
-    while (memory->own_size < size)
-      memory->own_size = MAX (2 * memory->own_size, LEAST_OWN_SIZE);
-    size = memory->own_size;
-  }
+  while (size <= MAX_OWN_SIZE && memory->own_size < size)
+    memory->own_size = CLAMP (2 * memory->own_size, LEAST_OWN_SIZE, MAX_OWN_SIZE);
+  if (size >= memory->own_size / OWN_SIZE_PARTS)
+    size = MAX (size, memory->own_size);
   job->buffer = gst_seq_batch_pool_acquire (memory->own_pool, size, job->n_tensors,
       &job->map.data);
   return job->buffer ? GST_FLOW_OK : GST_FLOW_ERROR;

@@ -75,7 +75,7 @@ typedef struct
   GstBufferPool *pool;          /* lock, to change it */
   gsize pool_size;
   GstBufferPool *own_pool;      /* where downstream proposes nothing */
-  gsize own_size;               /* bytes that a batch gets of it, unless it needs many more */
+  gsize own_size;               /* bytes that batches get of it, but for much larger and smaller ones */
   SeqArenaPool *tables;         /* of jobs and metas: with malloc, who frees what another thread has
                                  * allocated waits for that thread */
   GstAllocator *allocator;

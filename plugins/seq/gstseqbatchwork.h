@@ -22,7 +22,8 @@ void gst_seq_batch_work_init (GstSeqBatchWork * work);
 void gst_seq_batch_work_start (GstSeqBatchWork * work, guint n_workers, gboolean chosen);
 void gst_seq_batch_work_stop (GstSeqBatchWork * work);
 
-/* Takes it, which may be NULL, while nothing is on its way. Returns whether it is another than before. */
+/* Takes it, which may be NULL, while nothing is on its way. Returns whether it is another than
+ * before. */
 gboolean gst_seq_batch_work_set_idle_work (GstSeqBatchWork * work, SeqIdleWork * idle_work);
 
 /* Batches that may be on their way at a time, of any kind */

@@ -418,11 +418,15 @@ gst_seq_sort_find_idle_work (GstSeqSort * self)
   SeqIdleWork *work = NULL;
   GstQuery *query;
 
-  if (!caps)
+  if (!caps) {
+    gst_pad_mark_reconfigure (self->srcpad);
     return;
+  }
   query = gst_query_new_allocation (caps, FALSE);
   if (gst_pad_peer_query (self->srcpad, query))
     work = gst_seq_idle_work_from_query (query);
+  else if (gst_seq_pad_is_flushing (self->srcpad))
+    gst_pad_mark_reconfigure (self->srcpad);
   GST_DEBUG_OBJECT (self, "downstream helps to copy: %s", work ? "yes" : "no");
   seq_sorter_set_idle_work (self->sorter, work);
   g_clear_pointer (&work, seq_idle_work_unref);
@@ -438,9 +442,9 @@ gst_seq_sort_emit (GstSeqSort * self)
 
   /* a downstream that refuses the caps says so again, with a reason, when it gets the block */
   gst_seq_sort_push_caps (self, self->window_caps);
-  if (gst_pad_check_reconfigure (self->srcpad))
-    gst_seq_sort_find_idle_work (self);
   do {
+    if (gst_pad_check_reconfigure (self->srcpad))
+      gst_seq_sort_find_idle_work (self);
     ret = gst_seq_sort_next_block (self, &block);
     if (block)
       ret = gst_seq_sort_push (self, block, gst_seq_block_get_n_records (block));

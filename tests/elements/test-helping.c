@@ -85,8 +85,10 @@ test_task_helps (void)
   for (guint i = 0; i < G_N_ELEMENTS (work); i++) {
     WAIT_FOR (g_atomic_int_get (&work[i].done));
     g_assert_true (work[i].thread != g_thread_self ());
-    seq_idle_work_wait (idle, &work[i].job);
   }
+  /* only now, for who waits works, too */
+  for (guint i = 0; i < G_N_ELEMENTS (work); i++)
+    seq_idle_work_wait (idle, &work[i].job);
   WAIT_FOR (log_ends (&rig, "b0 "));
   seq_idle_work_unref (idle);
   rig_clear (&rig);
