@@ -245,8 +245,7 @@ gst_seq_batch_settings_install (GObjectClass * klass)
           "batches that are worth it: of letters from 2 MiB on, of k-mers and words all; others, or "
           "all where that would be one thread, a pinnedqueue's helps with while it waits for them; "
           "0 = none: all in the streaming thread). Batches and their order do not depend on it",
-          -1, 256, -1,
-          ready));
+          -1, 256, -1, ready));
   g_object_class_install_property (klass, GST_SEQ_BATCH_PROP_NUM_GPUS,
       g_param_spec_uint ("num-gpus", "Number of GPUs", "Pipelines that share this machine's "
           "processors, one for each GPU; divides what workers=-1 takes", 1, 1024, 1, ready));
