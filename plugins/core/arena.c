@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "arena.h"
+#include "wakeup.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -115,7 +116,7 @@ seq_arena_acquire (SeqArenaPool * pool, gsize size)
 
   if (capacity == 0)
     return NULL;
-  g_mutex_lock (&pool->lock);
+  seq_lock_soon (&pool->lock);
   for (GList * l = pool->free.head; l && !arena; l = l->next)
     if (((SeqArena *) l->data)->capacity == capacity)
       arena = l->data;
@@ -140,7 +141,7 @@ seq_arena_release (SeqArena * arena)
   GQueue surplus = G_QUEUE_INIT;
 
   ASAN_POISON_MEMORY_REGION (arena->data, arena->capacity);
-  g_mutex_lock (&pool->lock);
+  seq_lock_soon (&pool->lock);
   g_queue_push_head_link (&pool->free, &arena->link);
   pool->free_bytes += arena->capacity;
   while (pool->free_bytes > pool->max_free) {

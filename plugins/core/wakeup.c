@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wakeup.h"
 
-/* looks before it sleeps: some microseconds, about what sleeping costs; and where others have work
- * for the thread all the time, what it costs them, too, to wake it */
-#define LOOKS 400
-#define LOOKS_FOR_WORK 2000
+/* Microseconds that it looks before it sleeps: somewhat more than falling asleep and being woken
+ * takes, which is some 25 on a virtual machine. With less, two threads that hand each other something
+ * every microsecond would sleep each time, once one of them has been woken too late. */
+#define LOOK_TIME 40
+
+/* looks between two glances at the clock */
+#define LOOKS_AT_ONCE 32
+
+/* tries to take a lock */
+#define TRIES 400
 
 void
 seq_wakeup_init (SeqWakeup * self)
@@ -31,40 +37,61 @@ relax (void)
 }
 
 /* On one processor nobody looks: nobody else could work meanwhile. */
-static guint
-limit_looks (guint looks)
+static gboolean
+may_look (void)
 {
   static gsize n_processors = 0;
 
   if (g_once_init_enter (&n_processors))
     g_once_init_leave (&n_processors, g_get_num_processors ());
-  return n_processors > 1 ? looks : 1;
+  return n_processors > 1;
 }
 
-/* Whoever raises it still has the lock for a moment. To sleep until then would cost both sides. */
-static void
-lock_soon (GMutex * lock)
+void
+seq_lock_soon (GMutex * lock)
 {
-  for (guint i = limit_looks (LOOKS); --i > 0;) {
+  if (g_mutex_trylock (lock))
+    return;
+  for (guint i = may_look () ? TRIES : 0; i > 0; i--) {
+    relax ();
     if (g_mutex_trylock (lock))
       return;
-    relax ();
   }
   g_mutex_lock (lock);
 }
 
+static gboolean
+is_raised (SeqWakeup * self, gint seen, const gint * n)
+{
+  return g_atomic_int_get (&self->n_raised) != seen || g_atomic_int_get (n) > 0;
+}
+
+/* Without the lock */
 static void
-look_and_sleep (SeqWakeup * self, GMutex * lock, guint looks, const gint * n)
+look (SeqWakeup * self, gint seen, const gint * n)
+{
+  gint64 end = g_get_monotonic_time () + LOOK_TIME;
+
+  do {
+    for (guint i = 0; i < LOOKS_AT_ONCE; i++) {
+      if (is_raised (self, seen, n))
+        return;
+      relax ();
+    }
+  } while (g_get_monotonic_time () < end);
+}
+
+void
+seq_wakeup_wait_unless (SeqWakeup * self, GMutex * lock, const gint * n)
 {
   gint seen = g_atomic_int_get (&self->n_raised);
 
-  if (looks > 1) {
+  if (may_look ()) {
     g_mutex_unlock (lock);
-    while (--looks > 0 && g_atomic_int_get (&self->n_raised) == seen && g_atomic_int_get (n) <= 0)
-      relax ();
-    lock_soon (lock);
+    look (self, seen, n);
+    seq_lock_soon (lock);
   }
-  if (g_atomic_int_get (&self->n_raised) != seen || g_atomic_int_get (n) > 0)
+  if (is_raised (self, seen, n))
     return;
   self->n_sleeping++;
   g_cond_wait (&self->cond, lock);
@@ -76,13 +103,7 @@ seq_wakeup_wait (SeqWakeup * self, GMutex * lock)
 {
   static const gint never = 0;
 
-  look_and_sleep (self, lock, limit_looks (LOOKS), &never);
-}
-
-void
-seq_wakeup_wait_unless (SeqWakeup * self, GMutex * lock, const gint * n)
-{
-  look_and_sleep (self, lock, limit_looks (LOOKS_FOR_WORK), n);
+  seq_wakeup_wait_unless (self, lock, &never);
 }
 
 void

@@ -6,8 +6,8 @@
 G_BEGIN_DECLS
 
 /* A condition variable for hand-offs between threads that are often a matter of microseconds, which
- * is what falling asleep and being woken costs on its own. Who waits looks for some microseconds,
- * or some tens where it waits for work, whether it was raised, and sleeps only then; who raises it calls the kernel only if somebody
+ * is what falling asleep and being woken costs on its own. Who waits looks for some tens of them
+ * whether it was raised, and sleeps only then; who raises it calls the kernel only if somebody
  * sleeps. (GCond calls it each time.) On one processor nobody looks, because nobody else could work
  * meanwhile.
  *
@@ -20,14 +20,18 @@ typedef struct
   gint n_raised;                /* atomic */
 } SeqWakeup;
 
+/* Locks what others have for a moment only. To sleep until they let go, as GMutex does at once, would
+ * cost both sides more than it takes. */
+void seq_lock_soon (GMutex * lock);
+
 void seq_wakeup_init (SeqWakeup * self);
 void seq_wakeup_clear (SeqWakeup * self);
 
 /* Gives `lock` up while it waits. */
 void seq_wakeup_wait (SeqWakeup * self, GMutex * lock);
 
-/* Ends also when it sees that *n, atomic, is above 0: for who has something else to do then, which
- * is why it looks longer before it sleeps. Nobody wakes it for that. */
+/* Ends also when it sees that *n, atomic, is above 0: for who has something else to do then. Nobody
+ * wakes it for that. */
 void seq_wakeup_wait_unless (SeqWakeup * self, GMutex * lock, const gint * n);
 
 /* With the lock held: wakes one of those who sleep, or all. */

@@ -34,7 +34,7 @@ run_job (SeqWorkers * self, SeqJob * job)
   job->state = JOB_RUNNING;
   g_mutex_unlock (&self->lock);
   self->func (job, self->data);
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   job->state = JOB_DONE;
   seq_wakeup_raise_all (&self->done);
 }
@@ -55,7 +55,7 @@ worker_thread (gpointer data)
 {
   SeqWorkers *self = data;
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   while (!self->stop) {
     if (!run_oldest (self))
       seq_wakeup_wait (&self->added, &self->lock);
@@ -91,7 +91,7 @@ seq_workers_free (SeqWorkers * self)
 {
   g_assert (g_queue_is_empty (&self->queue));
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   self->stop = TRUE;
   seq_wakeup_raise_all (&self->added);
   g_mutex_unlock (&self->lock);
@@ -107,7 +107,7 @@ seq_workers_free (SeqWorkers * self)
 void
 seq_workers_add (SeqWorkers * self, SeqJob * job)
 {
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   job->state = JOB_QUEUED;
   job->link = (GList) { .data = job };
   g_queue_push_tail_link (&self->queue, &job->link);
@@ -119,7 +119,7 @@ seq_workers_add (SeqWorkers * self, SeqJob * job)
 void
 seq_workers_wait (SeqWorkers * self, SeqJob * job)
 {
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   while (job->state != JOB_DONE) {
     if (job->state == JOB_QUEUED)
       run_job (self, job);
@@ -134,7 +134,7 @@ seq_workers_help (SeqWorkers * self)
 {
   gboolean helped;
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   helped = run_oldest (self);
   g_mutex_unlock (&self->lock);
   return helped;
@@ -151,7 +151,7 @@ seq_workers_is_done (SeqWorkers * self, SeqJob * job)
 {
   gboolean done;
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   done = job->state == JOB_DONE;
   g_mutex_unlock (&self->lock);
   return done;

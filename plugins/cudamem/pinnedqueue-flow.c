@@ -37,7 +37,7 @@ wait_or_work_locked (GstPinnedQueue * self, SeqWakeup * wakeup)
   } else if (g_atomic_int_get (n_queued) > 0) {
     g_mutex_unlock (&self->lock);
     seq_idle_work_help (self->idle_work);
-    g_mutex_lock (&self->lock);
+    seq_lock_soon (&self->lock);
   } else {
     seq_wakeup_wait_unless (wakeup, &self->lock, n_queued);
   }
@@ -70,7 +70,7 @@ take_object (GstPinnedQueue * self, GstMiniObject * object, gsize bytes)
 {
   GstFlowReturn flow;
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   flow = wait_for_room_locked (self, bytes);
   if (flow == GST_FLOW_OK) {
     prefetch_push (&self->prefetch, object, bytes);
@@ -222,7 +222,7 @@ push_data_locked (GstPinnedQueue * self, GstMiniObject * data)
     flow = gst_pad_push (self->srcpad, GST_BUFFER_CAST (data));
   else
     flow = gst_pad_push_list (self->srcpad, GST_BUFFER_LIST_CAST (data));
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   return flow;
 }
 
@@ -235,7 +235,7 @@ push_event_locked (GstPinnedQueue * self, GstEvent * event)
     prefetch_stream_ended (&self->prefetch);
   g_mutex_unlock (&self->lock);
   gst_pad_push_event (self->srcpad, event);
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   /* the task rests after EOS, unless another stream has come in behind it already */
   return is_eos && gst_queue_array_is_empty (self->prefetch.items) ? GST_FLOW_EOS : GST_FLOW_OK;
 }
@@ -247,7 +247,7 @@ answer_query_locked (GstPinnedQueue * self, PrefetchQuery * query)
 
   g_mutex_unlock (&self->lock);
   result = gst_pad_peer_query (self->srcpad, query->query);
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   query->result = result;
   query->done = TRUE;
   seq_wakeup_raise (&self->query_done);
@@ -320,7 +320,7 @@ gst_pinned_queue_loop (GstPad * pad)
   PrefetchItem item;
   gboolean post_error = FALSE;
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   if (wait_for_item_locked (self, &item)) {
     /* room is made when the item leaves, not when downstream is done with it */
     seq_wakeup_raise (&self->item_removed);
@@ -354,7 +354,7 @@ flush_start (GstPinnedQueue * self, GstEvent * event)
   /* downstream first: that is what lets go of a push or query which the task is in */
   ret = gst_pad_push_event (self->srcpad, event);
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   self->flow = GST_FLOW_FLUSHING;
   prefetch_drop_queries (&self->prefetch);
   wake_all_locked (self);
@@ -371,7 +371,7 @@ flush_stop (GstPinnedQueue * self, GstEvent * event)
 
   ret = gst_pad_push_event (self->srcpad, event);
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   prefetch_flush (&self->prefetch, self->srcpad);
   self->eos = FALSE;
   self->refused = FALSE;
@@ -418,7 +418,7 @@ take_serialized_event (GstPinnedQueue * self, GstEvent * event)
   gboolean is_eos = GST_EVENT_TYPE (event) == GST_EVENT_EOS;
   GstFlowReturn flow;
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   flow = admit_event_locked (self, event);
   if (flow == GST_FLOW_OK) {
     if (is_eos)
@@ -484,7 +484,7 @@ ask_downstream (GstPinnedQueue * self, GstQuery * query)
 {
   PrefetchQuery waiting = { .query = query };
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   if (self->flow == GST_FLOW_OK) {
     prefetch_push_query (&self->prefetch, &waiting);
     seq_wakeup_raise (&self->item_added);
@@ -527,7 +527,7 @@ gst_pinned_queue_src_event (GstPad * pad, GstObject * parent, GstEvent * event)
   GstPinnedQueue *self = GST_PINNED_QUEUE (parent);
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_RECONFIGURE) {
-    g_mutex_lock (&self->lock);
+    seq_lock_soon (&self->lock);
     if (self->flow == GST_FLOW_NOT_LINKED) {
       self->flow = GST_FLOW_OK;
       start_task (self);
@@ -572,7 +572,7 @@ gst_pinned_queue_sink_activate_mode (GstPad * pad, GstObject * parent, GstPadMod
   if (mode != GST_PAD_MODE_PUSH)
     return FALSE;
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   self->flow = active ? GST_FLOW_OK : GST_FLOW_FLUSHING;
   if (active) {
     self->eos = FALSE;
@@ -586,7 +586,7 @@ gst_pinned_queue_sink_activate_mode (GstPad * pad, GstObject * parent, GstPadMod
   if (!active) {
     /* upstream has left the chain function once its stream lock is free */
     GST_PAD_STREAM_LOCK (pad);
-    g_mutex_lock (&self->lock);
+    seq_lock_soon (&self->lock);
     prefetch_flush (&self->prefetch, NULL);
     g_mutex_unlock (&self->lock);
     GST_PAD_STREAM_UNLOCK (pad);
@@ -604,7 +604,7 @@ gst_pinned_queue_src_activate_mode (GstPad * pad, GstObject * parent, GstPadMode
   if (mode != GST_PAD_MODE_PUSH)
     return FALSE;
 
-  g_mutex_lock (&self->lock);
+  seq_lock_soon (&self->lock);
   if (active) {
     self->flow = GST_FLOW_OK;
     self->eos = FALSE;
@@ -618,7 +618,7 @@ gst_pinned_queue_src_activate_mode (GstPad * pad, GstObject * parent, GstPadMode
 
     ret = gst_pad_stop_task (pad);
 
-    g_mutex_lock (&self->lock);
+    seq_lock_soon (&self->lock);
     prefetch_flush (&self->prefetch, pad);
     wake_all_locked (self);
     g_mutex_unlock (&self->lock);

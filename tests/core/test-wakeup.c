@@ -129,6 +129,40 @@ test_unless (void)
   turns_clear (&turns);
 }
 
+#define N_COUNTS 20000
+
+static gpointer
+count_up (gpointer data)
+{
+  Turns *turns = data;
+
+  for (guint i = 0; i < N_COUNTS; i++) {
+    seq_lock_soon (&turns->lock);
+    g_assert_false (g_mutex_trylock (&turns->lock));
+    turns->n++;
+    if (turns->pause > 0 && i % (N_COUNTS / 10) == 0)
+      g_usleep (turns->pause);
+    g_mutex_unlock (&turns->lock);
+  }
+  return NULL;
+}
+
+/* One has it at a time, whether others get it while they look or fall asleep over it. */
+static void
+test_lock (gconstpointer pause)
+{
+  GThread *threads[3];
+  Turns turns;
+
+  turns_init (&turns, GPOINTER_TO_SIZE (pause));
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("counts", count_up, &turns);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_thread_join (threads[i]);
+  g_assert_cmpuint (turns.n, ==, G_N_ELEMENTS (threads) * N_COUNTS);
+  turns_clear (&turns);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -137,5 +171,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/wakeup/turns/slow", GSIZE_TO_POINTER (200), test_turns);
   g_test_add_func ("/wakeup/all", test_all);
   g_test_add_func ("/wakeup/unless", test_unless);
+  g_test_add_data_func ("/wakeup/lock/quick", GSIZE_TO_POINTER (0), test_lock);
+  g_test_add_data_func ("/wakeup/lock/slow", GSIZE_TO_POINTER (2000), test_lock);
   return g_test_run ();
 }
