@@ -23,6 +23,12 @@
 #define SMALLEST ((gsize) 4096)
 #define HUGE_PAGE ((gsize) 2 << 20)
 
+/* bytes of an arena of which a thread's cache keeps something until the thread uses it again */
+#define LARGEST_CACHED ((gsize) 1 << 20)
+
+/* free arenas of other threads from which on one of them is taken, not a new one made */
+#define ENOUGH_OF_OTHERS 4
+
 struct _SeqArenaPool
 {
   gint refs;
@@ -108,18 +114,38 @@ arena_new (gsize capacity)
   return arena;
 }
 
+/* The arena of the capacity that this thread, or, where that doesn't matter, any, has let go of last;
+ * else the one that another has not used for longest. Call with the lock. */
+static SeqArena *
+find_free (SeqArenaPool * pool, gsize capacity)
+{
+  GThread *self = g_thread_self ();
+  SeqArena *oldest = NULL;
+  guint n = 0;
+
+  for (GList * l = pool->free.head; l; l = l->next) {
+    SeqArena *arena = l->data;
+
+    if (arena->capacity != capacity)
+      continue;
+    if (arena->user == self || capacity > LARGEST_CACHED)
+      return arena;
+    oldest = arena;
+    n++;
+  }
+  return n >= ENOUGH_OF_OTHERS ? oldest : NULL;
+}
+
 SeqArena *
 seq_arena_acquire (SeqArenaPool * pool, gsize size)
 {
   gsize capacity = round_up (size);
-  SeqArena *arena = NULL;
+  SeqArena *arena;
 
   if (capacity == 0)
     return NULL;
   seq_lock_soon (&pool->lock);
-  for (GList * l = pool->free.head; l && !arena; l = l->next)
-    if (((SeqArena *) l->data)->capacity == capacity)
-      arena = l->data;
+  arena = find_free (pool, capacity);
   if (arena)
     unlink_free (pool, arena);
   g_mutex_unlock (&pool->lock);
@@ -129,6 +155,7 @@ seq_arena_acquire (SeqArenaPool * pool, gsize size)
   ASAN_UNPOISON_MEMORY_REGION (arena->data, capacity);
   g_atomic_int_inc (&pool->refs);
   arena->pool = pool;
+  arena->user = g_thread_self ();
   return arena;
 }
 

@@ -11,7 +11,11 @@ G_BEGIN_DECLS
  *
  * Sizes are rounded up to classes, four to each power of two, so that batches of about the same
  * size share their memory. Pools and arenas may be used from any thread. An arena keeps its pool
- * alive. */
+ * alive.
+ *
+ * What fits into a processor's own cache goes to the thread that had it before, if it is free:
+ * acquire an arena where it is written. To write what another processor wrote last takes twice as
+ * long. So each thread has some of its own in the end. */
 
 typedef struct _SeqArenaPool SeqArenaPool;
 typedef struct _SeqArena SeqArena;
@@ -26,6 +30,7 @@ struct _SeqArena
 
   /*< private >*/
   SeqArenaPool *pool;
+  GThread *user;                /* who acquired it last; compared only */
   GList link;
 };
 

@@ -193,7 +193,10 @@ post_no_memory (GstSeqBatch * self, const SeqBatchRow * row)
 static gboolean
 check_job (GstSeqBatch * self, const GstSeqBatchJob * job)
 {
-  if (!job->table && job->names <= G_MAXUINT32)
+  if (job->no_memory)
+    GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("no memory for a batch of %u records, %"
+            G_GUINT64_FORMAT " slots", job->n_rows, gst_seq_batch_job_slots (job)), (NULL));
+  else if (!job->table && job->names <= G_MAXUINT32)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("no memory for the names of a batch of %u "
             "records, %" G_GSIZE_FORMAT " bytes", job->n_rows, job->names), (NULL));
   else if (!job->table)

@@ -386,16 +386,13 @@ map_memory (GstSeqBatchJob * job, gsize size)
 
 /* Where downstream proposes nothing. What is usual follows the largest batch so far, where it is not
  * known before. */
-static GstFlowReturn
-own_pool_acquire (GstSeqBatchMemory * memory, gsize size, GstSeqBatchJob * job)
+static void
+choose_own_size (GstSeqBatchMemory * memory, gsize size, GstSeqBatchJob * job)
 {
   while (size <= MAX_OWN_SIZE && memory->own_size < size)
     memory->own_size = CLAMP (2 * memory->own_size, LEAST_OWN_SIZE, MAX_OWN_SIZE);
-  if (size >= memory->own_size / OWN_SIZE_PARTS)
-    size = MAX (size, memory->own_size);
-  job->buffer = gst_seq_batch_pool_acquire (memory->own_pool, size, job->n_tensors,
-      &job->map.data);
-  return job->buffer ? GST_FLOW_OK : GST_FLOW_ERROR;
+  job->own_pool = memory->own_pool;
+  job->own_size = size >= memory->own_size / OWN_SIZE_PARTS ? MAX (size, memory->own_size) : size;
 }
 
 /* From the pool where the batch fits into its buffers, else from the allocator. */
@@ -419,8 +416,10 @@ memory_acquire (GstSeqBatchMemory * memory, gsize size, gboolean wait, GstSeqBat
     gst_clear_buffer (&job->pool_buffer);
     memory_set_pool (memory, NULL);
   }
-  if (memory->own_pool)
-    return own_pool_acquire (memory, size, job);
+  if (memory->own_pool) {
+    choose_own_size (memory, size, job);
+    return GST_FLOW_OK;
+  }
   job->memory = gst_allocator_alloc (memory->allocator, size, &memory->params);
   if (map_memory (job, size))
     return GST_FLOW_OK;
@@ -476,8 +475,26 @@ gst_seq_batch_shape_size (const GstSeqBatchShape * shape, guint64 rows, guint64 
 }
 
 static void
-aim (GstSeqBatchJob * job, const SeqTokenizer * tokenizer, guint32 max_body, guint rows,
-    guint32 length)
+describe_target (GstSeqBatchJob * job, const SeqTokenizer * tokenizer, guint32 max_body,
+    guint rows, guint32 length)
+{
+  SeqBatchTarget *t = &job->target;
+
+  t->tokenizer = tokenizer;
+  t->dtype = job->shape.dtype;
+  t->packed = job->shape.packed;
+  t->pads_left = job->shape.pads_left;
+  t->max_body = max_body;
+  t->n_rows = rows;
+  if (t->packed)
+    t->slots = length;
+  else
+    t->row_length = length;
+}
+
+/* Once there is memory */
+static void
+aim (GstSeqBatchJob * job)
 {
   SeqBatchTarget *t = &job->target;
   gpointer data[GST_SEQ_BATCH_MAX_TENSORS] = { NULL };
@@ -490,19 +507,11 @@ aim (GstSeqBatchJob * job, const SeqTokenizer * tokenizer, guint32 max_body, gui
       gst_seq_tensor_header_write (job->map.data + job->offsets[i], info->type, info->rank,
           info->dims);
   }
-  t->tokenizer = tokenizer;
-  t->dtype = job->shape.dtype;
-  t->packed = job->shape.packed;
-  t->pads_left = job->shape.pads_left;
-  t->max_body = max_body;
-  t->n_rows = rows;
   t->input_ids = data[0];
   if (t->packed) {
-    t->slots = length;
     t->cu_seqlens = data[1];
     t->position_ids = data[2];
   } else {
-    t->row_length = length;
     t->attention_mask = data[1];
   }
 }
@@ -557,7 +566,7 @@ gst_seq_batch_job_new (const GstSeqBatchShape * shape, const SeqTokenizer * toke
       seq_arena_release (job->arena);
     return NULL;
   }
-  aim (job, tokenizer, max_body, rows, length);
+  describe_target (job, tokenizer, max_body, rows, length);
   return job;
 }
 
@@ -607,6 +616,13 @@ make_table (GstSeqBatchJob * job)
 void
 gst_seq_batch_job_write (GstSeqBatchJob * job)
 {
+  if (job->own_pool)
+    job->buffer = gst_seq_batch_pool_acquire (job->own_pool, job->own_size, job->n_tensors,
+        &job->map.data);
+  job->no_memory = job->own_pool && !job->buffer;
+  if (job->no_memory)
+    return;
+  aim (job);
   seq_batch_write (&job->target, job->rows, job->n_rows, &job->result);
   job->table = make_table (job);
 }

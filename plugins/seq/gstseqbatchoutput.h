@@ -111,6 +111,7 @@ typedef struct
   gboolean for_workers;         /* of our own; else whoever is idle */
   SeqBatchTarget target;
   SeqBatchResult result;
+  gboolean no_memory;           /* for the tensors: nothing is written */
   GBytes *table;                /* of the meta; made by the worker, NULL if it can't be */
   gsize names;                  /* bytes of the names in it */
 
@@ -118,14 +119,17 @@ typedef struct
   GstSeqTensorInfo tensors[GST_SEQ_BATCH_MAX_TENSORS];
   gsize offsets[GST_SEQ_BATCH_MAX_TENSORS];     /* of each tensor's memory in `map` */
   gsize sizes[GST_SEQ_BATCH_MAX_TENSORS];
-  GstBuffer *buffer;            /* of the own pool; else NULL, and: */
+  GstBufferPool *own_pool;      /* where who writes the batch takes `buffer` from, which its thread
+                                 * has had before; NULL where downstream proposed memory, and then: */
+  gsize own_size;
+  GstBuffer *buffer;
   GstBuffer *pool_buffer;
   gboolean held;                /* memory stays mapped for as long as the tensors are used */
   GstMemory *memory;
   GstMapInfo map;
 } GstSeqBatchJob;
 
-/* Copies the rows and gets memory. NULL, with `ret` set, if there is none: EOS if a pool has no
+/* Copies the rows, and gets memory where downstream proposed it. NULL, with `ret` set, if there is none: EOS if a pool has no
  * buffer now and `wait` is FALSE, ERROR with `error`, or what else the pool says. */
 GstSeqBatchJob *gst_seq_batch_job_new (const GstSeqBatchShape * shape,
     const SeqTokenizer * tokenizer, guint32 max_body, const SeqPlannedBatch * batch,

@@ -67,6 +67,71 @@ test_bound (void)
   seq_arena_release (c);        /* keeps its pool alive */
 }
 
+#define SIZE ((gsize) 100000)
+
+/* What another thread gets, and gives back at once */
+static gpointer
+use_one (gpointer pool)
+{
+  SeqArena *arena = seq_arena_acquire (pool, SIZE);
+  guint8 *data = arena->data;
+
+  seq_arena_release (arena);
+  return data;
+}
+
+/* Each thread gets what it had before, and another's only where there are many, the one that was not
+ * used for longest. */
+static void
+test_own (void)
+{
+  SeqArenaPool *pool = seq_arena_pool_new (100 * SIZE);
+  GThread *thread;
+  SeqArena *arenas[4];
+  guint8 *data[4], *other;
+
+  for (guint i = 0; i < G_N_ELEMENTS (arenas); i++) {
+    arenas[i] = seq_arena_acquire (pool, SIZE);
+    data[i] = arenas[i]->data;
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (arenas) - 1; i++)
+    seq_arena_release (arenas[i]);
+  thread = g_thread_new ("other", use_one, pool);
+  g_thread_ref (thread);        /* another one is another one */
+  other = g_thread_join (thread);
+  for (guint i = 0; i < G_N_ELEMENTS (arenas); i++)
+    g_assert_true (other != data[i]);
+
+  arenas[0] = seq_arena_acquire (pool, SIZE);   /* not what was free last, but free last of its own */
+  g_assert_true (arenas[0]->data == data[2]);
+  seq_arena_release (arenas[0]);
+  seq_arena_release (arenas[3]);
+  g_assert_true (g_thread_join (g_thread_new ("third", use_one, pool)) == data[0]);
+  g_thread_unref (thread);
+  seq_arena_pool_unref (pool);
+}
+
+static gpointer
+use_large (gpointer pool)
+{
+  return seq_arena_acquire (pool, 30 * SIZE);
+}
+
+/* No cache keeps what is large. */
+static void
+test_large (void)
+{
+  SeqArenaPool *pool = seq_arena_pool_new (100 * SIZE);
+  SeqArena *arena = seq_arena_acquire (pool, 30 * SIZE);
+  guint8 *data = arena->data;
+
+  seq_arena_release (arena);
+  arena = g_thread_join (g_thread_new ("other", use_large, pool));
+  g_assert_true (arena->data == data);
+  seq_arena_release (arena);
+  seq_arena_pool_unref (pool);
+}
+
 static gpointer
 churn (gpointer data)
 {
@@ -102,6 +167,8 @@ main (int argc, char **argv)
   g_test_add_func ("/arena/reuse", test_reuse);
   g_test_add_func ("/arena/sizes", test_sizes);
   g_test_add_func ("/arena/bound", test_bound);
+  g_test_add_func ("/arena/own", test_own);
+  g_test_add_func ("/arena/large", test_large);
   g_test_add_func ("/arena/threads", test_threads);
   return g_test_run ();
 }
