@@ -252,6 +252,7 @@ gst_seq_batch_memory_init (GstSeqBatchMemory * memory)
   g_mutex_init (&memory->lock);
   gst_allocation_params_init (&memory->params);
   memory->tables = seq_arena_pool_new (MAX_FREE_TABLES);
+  memory->jobs = seq_arena_pool_new (MAX_FREE_TABLES);
 }
 
 void
@@ -259,6 +260,7 @@ gst_seq_batch_memory_finalize (GstSeqBatchMemory * memory)
 {
   gst_seq_batch_memory_clear (memory);
   g_clear_pointer (&memory->tables, seq_arena_pool_unref);
+  g_clear_pointer (&memory->jobs, seq_arena_pool_unref);
   g_mutex_clear (&memory->lock);
 }
 
@@ -517,10 +519,10 @@ aim (GstSeqBatchJob * job)
 }
 
 static GstSeqBatchJob *
-job_alloc (SeqArenaPool * tables, const SeqPlannedBatch * batch)
+job_alloc (SeqArenaPool * jobs, SeqArenaPool * tables, const SeqPlannedBatch * batch)
 {
   gsize rows_size = batch->n_rows * sizeof (SeqBatchRow);
-  SeqArena *arena = seq_arena_acquire (tables, sizeof (GstSeqBatchJob) + rows_size);
+  SeqArena *arena = seq_arena_acquire (jobs, sizeof (GstSeqBatchJob) + rows_size);
   GstSeqBatchJob *job;
 
   if (!arena)
@@ -551,7 +553,7 @@ gst_seq_batch_job_new (const GstSeqBatchShape * shape, const SeqTokenizer * toke
         " tokens is more than a tensor can have; set max-tokens or max-length", length);
     return NULL;
   }
-  job = job_alloc (memory->tables, batch);
+  job = job_alloc (memory->jobs, memory->tables, batch);
   if (job) {
     job->shape = *shape;
     job->n_tensors = describe_tensors (shape, rows, length, job->tensors);

@@ -76,8 +76,9 @@ typedef struct
   gsize pool_size;
   GstBufferPool *own_pool;      /* where downstream proposes nothing */
   gsize own_size;               /* bytes that batches get of it, but for much larger and smaller ones */
-  SeqArenaPool *tables;         /* of jobs and metas: with malloc, who frees what another thread has
-                                 * allocated waits for that thread */
+  SeqArenaPool *tables;         /* of metas: with malloc, who frees what another thread has allocated
+                                 * waits for that thread */
+  SeqArenaPool *jobs;           /* the streaming thread's alone, which waits for nobody */
   GstAllocator *allocator;
   GstAllocationParams params;
 } GstSeqBatchMemory;
