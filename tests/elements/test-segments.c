@@ -283,7 +283,6 @@ test_file_cut (Files * f, gconstpointer data)
   files_write (f, "a", text->str, text->len);
   for (guint i = 0; i < G_N_ELEMENTS (lines); i++) {
     Run *run = run_line (f, lines[i]);
-    g_autofree gchar *said = g_strdup_printf ("ended at byte 3000 of %" G_GSIZE_FORMAT, text->len);
     gsize begun = 0;
 
     for (gsize at = 0; at < 3000; at++)
