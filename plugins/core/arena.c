@@ -114,8 +114,9 @@ arena_new (gsize capacity)
   return arena;
 }
 
-/* The arena of the capacity that this thread, or, where that doesn't matter, any, has let go of last;
- * else the one that another has not used for longest. Call with the lock. */
+/* A free arena of the capacity, let go of as late as possible, that this thread acquired last, or,
+ * where that doesn't matter, anybody; else, where there are enough of others, the one that has been
+ * free for longest. Call with the lock. */
 static SeqArena *
 find_free (SeqArenaPool * pool, gsize capacity)
 {

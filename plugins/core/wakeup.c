@@ -2,8 +2,8 @@
 #include "wakeup.h"
 
 /* Microseconds that it looks before it sleeps: somewhat more than falling asleep and being woken
- * takes, which is some 25 on a virtual machine. With less, two threads that hand each other something
- * every microsecond would sleep each time, once one of them has been woken too late. */
+ * takes, which is some 25 on a virtual machine. With less, two threads that hand each other
+ * something every microsecond would sleep each time, once one of them has been woken too late. */
 #define LOOK_TIME 40
 
 /* looks between two glances at the clock */

@@ -20,8 +20,8 @@ typedef struct
   gint n_raised;                /* atomic */
 } SeqWakeup;
 
-/* Locks what others have for a moment only. To sleep until they let go, as GMutex does at once, would
- * cost both sides more than it takes. */
+/* Locks what others have for a moment only. To sleep until they let go, as GMutex does at once,
+ * would cost both sides more than it takes. */
 void seq_lock_soon (GMutex * lock);
 
 void seq_wakeup_init (SeqWakeup * self);

@@ -386,8 +386,8 @@ map_memory (GstSeqBatchJob * job, gsize size)
   return FALSE;
 }
 
-/* Where downstream proposes nothing. What is usual follows the largest batch so far, where it is not
- * known before. */
+/* Where nothing that downstream proposed can be used. What is usual follows the largest batch so
+ * far, where it is not known before. */
 static void
 choose_own_size (GstSeqBatchMemory * memory, gsize size, GstSeqBatchJob * job)
 {

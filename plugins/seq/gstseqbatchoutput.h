@@ -121,7 +121,8 @@ typedef struct
   gsize offsets[GST_SEQ_BATCH_MAX_TENSORS];     /* of each tensor's memory in `map` */
   gsize sizes[GST_SEQ_BATCH_MAX_TENSORS];
   GstBufferPool *own_pool;      /* where who writes the batch takes `buffer` from, which its thread
-                                 * has had before; NULL where downstream proposed memory, and then: */
+                                 * has had before; NULL where the memory is of what downstream
+                                 * proposed. Borrowed: no batch is on its way when it changes */
   gsize own_size;
   GstBuffer *buffer;
   GstBuffer *pool_buffer;

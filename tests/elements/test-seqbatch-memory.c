@@ -524,27 +524,30 @@ test_no_memory_for_names (void)
   harness_free (h);
 }
 
-/* Whoever writes a batch gets memory for it then: where there is none, nothing is pushed. */
+/* Whoever writes a batch gets memory for it then: where there is none, what came before goes out. */
 static void
-test_no_memory_for_batch (gconstpointer workers)
+test_no_memory_for_batch (gconstpointer properties)
 {
   const gsize length = (gsize) 40 << 20;
   g_autofree gchar *residues = NULL;
   GstSeqBlockBuilder *builder;
-  GstBuffer *block;
+  GstBuffer *block, *batch;
   GstHarness *h;
 
   if (!begin_memory_test ())
     return;
   residues = g_strnfill (length, 'A');
   builder = gst_seq_block_builder_new (0);
-  g_assert_true (gst_seq_block_builder_add (builder, "r", 1, residues, length, NULL));
+  g_assert_true (gst_seq_block_builder_add (builder, "short", 5, "MK", 2, NULL));
+  g_assert_true (gst_seq_block_builder_add (builder, "long", 4, residues, length, NULL));
   block = gst_seq_block_builder_finish (builder);
   gst_seq_block_builder_unref (builder);
-  h = harness_new ("batch-size=1");
-  g_object_set (h->element, "workers", GPOINTER_TO_INT (workers), NULL);
+  h = harness_new (properties);
   limit_memory ();
   g_assert_cmpint (gst_harness_push (h, block), ==, GST_FLOW_ERROR);
+  batch = gst_harness_try_pull (h);
+  assert_tensor (batch, 0, "input_ids", "0 20 15 2");
+  gst_buffer_unref (batch);
   g_assert_null (gst_harness_try_pull (h));
   assert_one_error (h->element, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
       "no memory for a batch of 1 records, 41943042 slots");
@@ -627,9 +630,9 @@ main (int argc, char **argv)
   g_test_add_func ("/seqbatch/pool-again", test_pool_again);
   g_test_add_func ("/seqbatch/max-size", test_max_size);
   g_test_add_func ("/seqbatch/no-memory-for-names", test_no_memory_for_names);
-  g_test_add_data_func ("/seqbatch/no-memory-for-batch/alone", GINT_TO_POINTER (0),
-      test_no_memory_for_batch);
-  g_test_add_data_func ("/seqbatch/no-memory-for-batch/workers", GINT_TO_POINTER (2),
-      test_no_memory_for_batch);
+  g_test_add_data_func ("/seqbatch/no-memory-for-batch/alone",
+      "batch-size=1 workers=0", test_no_memory_for_batch);
+  g_test_add_data_func ("/seqbatch/no-memory-for-batch/workers",
+      "batch-size=1 workers=2", test_no_memory_for_batch);
   return g_test_run ();
 }
