@@ -6,6 +6,11 @@
  * something every microsecond would sleep each time, once one of them has been woken too late. */
 #define LOOK_TIME 40
 
+/* Looks in vain that halve that time, down to nothing: whoever raises it is far behind, or waits for
+ * this very processor; and after how many it looks for the whole of it again. */
+#define HALVED_AFTER 4
+#define WHOLE_AFTER 32
+
 /* looks between two glances at the clock */
 #define LOOKS_AT_ONCE 32
 
@@ -66,30 +71,42 @@ is_raised (SeqWakeup * self, gint seen, const gint * n)
   return g_atomic_int_get (&self->n_raised) != seen || g_atomic_int_get (n) > 0;
 }
 
-/* Without the lock */
-static void
-look (SeqWakeup * self, gint seen, const gint * n)
+/* Without the lock. Whether it was raised within `time` */
+static gboolean
+look (SeqWakeup * self, gint seen, const gint * n, gint64 time)
 {
-  gint64 end = g_get_monotonic_time () + LOOK_TIME;
+  gint64 end = g_get_monotonic_time () + time;
 
   do {
     for (guint i = 0; i < LOOKS_AT_ONCE; i++) {
       if (is_raised (self, seen, n))
-        return;
+        return TRUE;
       relax ();
     }
   } while (g_get_monotonic_time () < end);
+  return FALSE;
+}
+
+static gint64
+get_look_time (SeqWakeup * self)
+{
+  if (self->n_in_vain % WHOLE_AFTER == 0)
+    return LOOK_TIME;
+  return LOOK_TIME >> MIN (self->n_in_vain / HALVED_AFTER, 31);
 }
 
 void
 seq_wakeup_wait_unless (SeqWakeup * self, GMutex * lock, const gint * n)
 {
   gint seen = g_atomic_int_get (&self->n_raised);
+  gint64 time = get_look_time (self);
+  gboolean raised;
 
   if (may_look ()) {
     g_mutex_unlock (lock);
-    look (self, seen, n);
+    raised = look (self, seen, n, time);
     seq_lock_soon (lock);
+    self->n_in_vain = raised ? 0 : self->n_in_vain + 1;
   }
   if (is_raised (self, seen, n))
     return;

@@ -7,7 +7,8 @@ G_BEGIN_DECLS
 
 /* A condition variable for hand-offs between threads that are often a matter of microseconds, which
  * is what falling asleep and being woken costs on its own. Who waits looks for some tens of them
- * whether it was raised, and sleeps only then; who raises it calls the kernel only if somebody
+ * whether it was raised, and sleeps only then; less long where that was in vain the last times, as
+ * it is where the processors have others to work for. Who raises it calls the kernel only if somebody
  * sleeps. (GCond calls it each time.) On one processor nobody looks, because nobody else could work
  * meanwhile.
  *
@@ -18,6 +19,7 @@ typedef struct
   GCond cond;
   guint n_sleeping;             /* under the lock that goes with it */
   gint n_raised;                /* atomic */
+  guint n_in_vain;              /* looks on end; under the lock */
 } SeqWakeup;
 
 /* Locks what others have for a moment only. To sleep until they let go, as GMutex does at once,
