@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "arena.h"
-#include "wakeup.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
+
+#include "wakeup.h"
 
 /* What is free is nobody's: AddressSanitizer finds who uses it. */
 #ifdef __has_feature

@@ -8,9 +8,9 @@ G_BEGIN_DECLS
 /* A condition variable for hand-offs between threads that are often a matter of microseconds, which
  * is what falling asleep and being woken costs on its own. Who waits looks for some tens of them
  * whether it was raised, and sleeps only then; less long where that was in vain the last times, as
- * it is where the processors have others to work for. Who raises it calls the kernel only if somebody
- * sleeps. (GCond calls it each time.) On one processor nobody looks, because nobody else could work
- * meanwhile.
+ * it is where the processors have others to work for. Who raises it calls the kernel only if
+ * somebody sleeps. (GCond calls it each time.) On one processor nobody looks, because nobody else
+ * could work meanwhile.
  *
  * As with GCond, a wait may end without reason: wait in a loop that looks at what is waited for. */
 typedef struct
