@@ -6,8 +6,8 @@
  * something every microsecond would sleep each time, once one of them has been woken too late. */
 #define LOOK_TIME 40
 
-/* Looks in vain that halve that time, down to nothing: whoever raises it is far behind, or waits for
- * this very processor; and after how many it looks for the whole of it again. */
+/* Looks in vain that halve that time, down to nothing: whoever raises it is far behind, or waits
+ * for this very processor; and after how many it looks for the whole of it again. */
 #define HALVED_AFTER 4
 #define WHOLE_AFTER 32
 
