@@ -75,7 +75,8 @@ typedef struct
   GstBufferPool *pool;          /* lock, to change it */
   gsize pool_size;
   GstBufferPool *own_pool;      /* where downstream proposes nothing */
-  gsize own_size;               /* bytes that batches get of it, but for much larger and smaller ones */
+  gsize own_size;               /* bytes that batches get of it, but for much larger and smaller
+                                 * ones */
   SeqArenaPool *tables;         /* of metas: with malloc, who frees what another thread has allocated
                                  * waits for that thread */
   SeqArenaPool *jobs;           /* the streaming thread's alone, which waits for nobody */
@@ -124,15 +125,16 @@ typedef struct
                                  * has had before; NULL where the memory is of what downstream
                                  * proposed. Borrowed: no batch is on its way when it changes */
   gsize own_size;
-  GstBuffer *buffer;
+  GstBuffer *buffer;            /* of the own pool, once it is written; else NULL, and: */
   GstBuffer *pool_buffer;
   gboolean held;                /* memory stays mapped for as long as the tensors are used */
   GstMemory *memory;
   GstMapInfo map;
 } GstSeqBatchJob;
 
-/* Copies the rows, and gets memory where downstream proposed it. NULL, with `ret` set, if there is none: EOS if a pool has no
- * buffer now and `wait` is FALSE, ERROR with `error`, or what else the pool says. */
+/* Copies the rows, and gets memory where downstream proposed it. NULL, with `ret` set, if there is
+ * none: EOS if a pool has no buffer now and `wait` is FALSE, ERROR with `error`, or what else the
+ * pool says. */
 GstSeqBatchJob *gst_seq_batch_job_new (const GstSeqBatchShape * shape,
     const SeqTokenizer * tokenizer, guint32 max_body, const SeqPlannedBatch * batch,
     GstSeqBatchMemory * memory, gboolean wait, GstFlowReturn * ret, GError ** error);

@@ -50,7 +50,7 @@ take_turns (Turns * turns, guint parity, guint end)
   g_mutex_unlock (&turns->lock);
 }
 
-#define QUICK 20000
+#define QUICK 200000
 #define SLOW 200
 
 static gpointer
