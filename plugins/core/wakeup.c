@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wakeup.h"
 
+#include "processor.h"
+
 /* Microseconds that it looks before it sleeps: somewhat more than falling asleep and being woken
  * takes, which is some 25 on a virtual machine. With less, two threads that hand each other
  * something every microsecond would sleep each time, once one of them has been woken too late. */
@@ -16,6 +18,10 @@
 
 /* tries to take a lock */
 #define TRIES 400
+
+/* Microseconds between two moves to another processor: a tick of the system's clock, in which it
+ * would see to its processors itself. */
+#define MOVE_INTERVAL 4000
 
 void
 seq_wakeup_init (SeqWakeup * self)
@@ -95,6 +101,21 @@ get_look_time (SeqWakeup * self)
   return LOOK_TIME >> MIN (self->n_in_vain / HALVED_AFTER, 31);
 }
 
+/* Behind a sleep. Who raised it goes on working, in all likelihood, so there is work for two here. */
+static void
+leave_processor_of_raiser (SeqWakeup * self, GMutex * lock)
+{
+  gint64 now = g_get_monotonic_time ();
+  gint raised_on = self->raised_on;
+
+  if (raised_on != seq_processor_get () || now < self->next_move)
+    return;
+  self->next_move = now + MOVE_INTERVAL;
+  g_mutex_unlock (lock);
+  seq_processor_leave (raised_on);
+  seq_lock_soon (lock);
+}
+
 void
 seq_wakeup_wait_unless (SeqWakeup * self, GMutex * lock, const gint * n)
 {
@@ -113,6 +134,7 @@ seq_wakeup_wait_unless (SeqWakeup * self, GMutex * lock, const gint * n)
   self->n_sleeping++;
   g_cond_wait (&self->cond, lock);
   self->n_sleeping--;
+  leave_processor_of_raiser (self, lock);
 }
 
 void
@@ -123,18 +145,27 @@ seq_wakeup_wait (SeqWakeup * self, GMutex * lock)
   seq_wakeup_wait_unless (self, lock, &never);
 }
 
+/* Whether somebody has to be woken */
+static gboolean
+raise_for_sleepers (SeqWakeup * self)
+{
+  g_atomic_int_inc (&self->n_raised);
+  if (self->n_sleeping == 0)
+    return FALSE;
+  self->raised_on = seq_processor_get ();
+  return TRUE;
+}
+
 void
 seq_wakeup_raise (SeqWakeup * self)
 {
-  g_atomic_int_inc (&self->n_raised);
-  if (self->n_sleeping > 0)
+  if (raise_for_sleepers (self))
     g_cond_signal (&self->cond);
 }
 
 void
 seq_wakeup_raise_all (SeqWakeup * self)
 {
-  g_atomic_int_inc (&self->n_raised);
-  if (self->n_sleeping > 0)
+  if (raise_for_sleepers (self))
     g_cond_broadcast (&self->cond);
 }

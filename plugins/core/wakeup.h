@@ -10,7 +10,8 @@ G_BEGIN_DECLS
  * whether it was raised, and sleeps only then; less long where that was in vain the last times, as
  * it is where the processors have others to work for. Who raises it calls the kernel only if
  * somebody sleeps. (GCond calls it each time.) On one processor nobody looks, because nobody else
- * could work meanwhile.
+ * could work meanwhile. Who wakes on the processor of who raised it moves to another (processor.h):
+ * both have something to do now.
  *
  * As with GCond, a wait may end without reason: wait in a loop that looks at what is waited for. */
 typedef struct
@@ -19,7 +20,9 @@ typedef struct
   GCond cond;
   guint n_sleeping;             /* under the lock that goes with it */
   gint n_raised;                /* atomic */
-  guint n_in_vain;              /* looks on end; under the lock */
+  guint n_in_vain;              /* looks on end; under the lock, as the rest */
+  gint raised_on;               /* processor of who last woke somebody */
+  gint64 next_move;             /* when who wakes may leave that processor, us */
 } SeqWakeup;
 
 /* Locks what others have for a moment only. To sleep until they let go, as GMutex does at once,

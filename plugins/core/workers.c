@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "workers.h"
 
+#include "processor.h"
 #include "wakeup.h"
 
 enum
@@ -21,6 +22,7 @@ struct _SeqWorkers
   GQueue queue;                 /* of SeqJob, through their links; state QUEUED */
   gint n_queued;                /* atomic: its length, to be looked at without the lock */
   gboolean stop;
+  gint made_on;                 /* processor of the owner, who goes on working there */
   guint n_threads;
   GThread **threads;
 };
@@ -55,6 +57,7 @@ worker_thread (gpointer data)
 {
   SeqWorkers *self = data;
 
+  seq_processor_leave (self->made_on);
   seq_lock_soon (&self->lock);
   while (!self->stop) {
     if (!run_oldest (self))
@@ -71,6 +74,7 @@ seq_workers_new (guint n_threads, SeqJobFunc func, gpointer data)
 
   self->func = func;
   self->data = data;
+  self->made_on = seq_processor_get ();
   g_mutex_init (&self->lock);
   seq_wakeup_init (&self->added);
   seq_wakeup_init (&self->done);
