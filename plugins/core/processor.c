@@ -3,8 +3,8 @@
 
 #include <sched.h>
 
-/* more processors than that are left to the system */
-#define FEW 8
+/* processors to choose from at most, so that few of them are far away */
+#define N_NEXT 7
 
 gint
 seq_processor_get (void)
@@ -12,18 +12,34 @@ seq_processor_get (void)
   return sched_getcpu ();
 }
 
+/* The processors behind this one, in a circle, that are allowed. FALSE if there are none. */
+static gboolean
+find_next (const cpu_set_t * allowed, gint processor, cpu_set_t * next)
+{
+  gint n = 0;
+
+  CPU_ZERO (next);
+  for (gint i = 1; i < CPU_SETSIZE && n < N_NEXT; i++) {
+    gint other = (processor + i) % CPU_SETSIZE;
+
+    if (CPU_ISSET (other, allowed)) {
+      CPU_SET (other, next);
+      n++;
+    }
+  }
+  return n > 0;
+}
+
 /* There is no call that moves a thread, but one that may not stay where it is is moved at once. */
 void
 seq_processor_leave (gint processor)
 {
-  cpu_set_t allowed, others;
+  cpu_set_t allowed, next;
 
   if (processor < 0 || seq_processor_get () != processor)
     return;
-  if (sched_getaffinity (0, sizeof allowed, &allowed) != 0 || CPU_COUNT (&allowed) > FEW)
-    return;
-  others = allowed;
-  CPU_CLR (processor, &others);
-  if (CPU_COUNT (&others) > 0 && sched_setaffinity (0, sizeof others, &others) == 0)
+  if (sched_getaffinity (0, sizeof allowed, &allowed) == 0
+      && find_next (&allowed, processor, &next)
+      && sched_setaffinity (0, sizeof next, &next) == 0)
     sched_setaffinity (0, sizeof allowed, &allowed);
 }

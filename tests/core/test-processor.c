@@ -90,7 +90,8 @@ begin (gint here, guint64 allowed)
   machine = (Machine) { .here = here, .allowed = allowed };
 }
 
-/* One move after the other: away from where it is, and free again to go where it could. */
+/* One move after the other: away from where it is, and free again to go where it could. Of up to
+ * eight processors, all others will do. */
 static void
 assert_moves (guint n)
 {
@@ -117,6 +118,22 @@ test_leave (void)
   assert_moves (1);
 }
 
+/* The seven behind it, of those that are allowed: in a circle */
+static void
+test_leave_many (void)
+{
+  begin (2, G_MAXUINT64);
+  seq_processor_leave (2);
+  g_assert_cmpuint (machine.n_set, ==, 2);
+  g_assert_cmphex (machine.set[0], ==, 0x3f8);
+  g_assert_cmphex (machine.set[1], ==, G_MAXUINT64);
+  begin (61, G_GUINT64_CONSTANT (0xf0000000000f00f3));
+  seq_processor_leave (61);
+  g_assert_cmpuint (machine.n_set, ==, 2);
+  g_assert_cmphex (machine.set[0], ==, 0xc000000000000073);
+  g_assert_cmphex (machine.set[1], ==, machine.allowed);
+}
+
 static void
 test_stay (void)
 {
@@ -127,10 +144,6 @@ test_stay (void)
   /* nowhere else to go */
   begin (2, 4);
   seq_processor_leave (2);
-  assert_moves (0);
-  /* many to choose from */
-  begin (0, 0x1ff);
-  seq_processor_leave (0);
   assert_moves (0);
 }
 
@@ -280,6 +293,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/processor/leave", test_leave);
+  g_test_add_func ("/processor/leave-many", test_leave_many);
   g_test_add_func ("/processor/stay", test_stay);
   g_test_add_func ("/processor/unknown", test_unknown);
   g_test_add_func ("/processor/forbidden", test_forbidden);
