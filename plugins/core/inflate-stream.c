@@ -2,6 +2,7 @@
 #include "inflate-private.h"
 
 #include "bytecopy.h"
+#include "processor.h"
 #include "wakeup.h"
 
 /* Several of each, so that neither side has to wait for the other to wake up; and no more, so that
@@ -35,6 +36,7 @@ struct _SeqInflateStream
   gsize chunk_size;
 
   GThread *thread;              /* from when it is first needed */
+  gint made_on;                 /* processor of the caller, who goes on working there */
   GMutex lock;
   SeqWakeup work, ready;
   gboolean quit;
@@ -99,6 +101,7 @@ stream_thread (gpointer data)
 {
   SeqInflateStream *self = data;
 
+  seq_processor_leave (self->made_on);
   g_mutex_lock (&self->lock);
   while (!self->quit) {
     if (self->threaded && can_decode (self)) {
@@ -201,8 +204,10 @@ seq_inflate_stream_end (SeqInflateStream * self)
 static void
 use_thread (SeqInflateStream * self)
 {
-  if (self->thread == NULL)
+  if (self->thread == NULL) {
+    self->made_on = seq_processor_get ();
     self->thread = g_thread_try_new ("seq-inflate", stream_thread, self, NULL);
+  }
   self->may_thread = self->thread != NULL;
   if (self->thread == NULL)
     return;

@@ -30,7 +30,7 @@ find_next (const cpu_set_t * allowed, gint processor, cpu_set_t * next)
   return n > 0;
 }
 
-/* There is no call that moves a thread, but one that may not stay where it is is moved at once. */
+/* No call moves a thread, but one that is no longer allowed on its processor is moved at once. */
 void
 seq_processor_leave (gint processor)
 {

@@ -10,14 +10,14 @@ G_BEGIN_DECLS
 gint seq_processor_get (void);
 
 /* Moves the calling thread off `processor`, if it still runs there and may run on others: for a
- * thread that was begun or woken by one that goes on working at the very same place. Linux mostly
- * finds an idle processor for it, but not on a virtual machine, where one that sleeps passes for one
- * that the host has taken away (available_idle_cpu in kernel/sched): the two take turns on one
- * processor then, for tens of milliseconds, beside another that has nothing to do.
+ * thread that was started or woken by one that goes on working at the very same place. Linux mostly
+ * finds an idle processor for it; on virtual machines of two it was seen not to, half of the time
+ * and for tens of milliseconds on end, in which the two took turns on one of them.
  *
- * It takes 20 to 90 us. The next numbers are tried, which are those with the same cache for the most
- * part. What the thread may run on is afterwards as it was; who changes that from outside in these
- * microseconds is overruled. */
+ * It takes 20 to 90 us, and ends on any of the next seven by number that are allowed, busy or not:
+ * they often have the same cache. What the thread may run on is afterwards the same set, but fixed:
+ * processors that are added to the machine or to its group later are not in it, and a change from
+ * outside in these microseconds is lost. */
 void seq_processor_leave (gint processor);
 
 G_END_DECLS
