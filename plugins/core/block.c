@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #define HUGE_PAGE ((gsize) 2 << 20)
-#define FIRST_RECORDS 4096
+#define FIRST_RECORDS 8192      /* more than a block of usual records has: growing means copying */
 #define TABLE_ALIGNMENT ((gsize) 64)
 
 /* tables kept for the next blocks at most: of so many parsers at work */
@@ -33,24 +33,52 @@ struct _SeqBlockPool
   gsize max_free_bytes;
 };
 
-/* Arenas are multiples of the huge page and aligned to it: more is mapped than needed, and what
- * stands over at both ends is given back. */
 static guint8 *
-arena_map (gsize size)
+map_memory (gsize size)
 {
-  guint8 *raw, *aligned;
+  guint8 *data = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  return data == MAP_FAILED ? NULL : data;
+}
+
+/* Bytes to the next huge page, 0 to all but one of its size */
+static gsize
+to_huge_page (const guint8 * data)
+{
+  return -GPOINTER_TO_SIZE (data) & (HUGE_PAGE - 1);
+}
+
+/* More is mapped than needed, and what stands over at both ends is given back. */
+static guint8 *
+map_and_align (gsize size)
+{
+  guint8 *raw = map_memory (size + HUGE_PAGE), *aligned;
   gsize head;
 
-  raw = mmap (NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (raw == MAP_FAILED)
+  if (raw == NULL)
     return NULL;
-  head = (HUGE_PAGE - ((gsize) raw & (HUGE_PAGE - 1))) & (HUGE_PAGE - 1);
+  head = to_huge_page (raw);
   aligned = raw + head;
   if (head > 0)
     munmap (raw, head);
   munmap (aligned + size, HUGE_PAGE - head);
-  madvise (aligned, size, MADV_HUGEPAGE);       /* a wish: kernels without it refuse harmlessly */
   return aligned;
+}
+
+/* Arenas are multiples of the huge page and aligned to it. So are the second and the next without
+ * more ado for the most part, as they lie side by side, and on newer kernels all. */
+static guint8 *
+arena_map (gsize size)
+{
+  guint8 *data = map_memory (size);
+
+  if (data != NULL && to_huge_page (data) > 0) {
+    munmap (data, size);
+    data = map_and_align (size);
+  }
+  if (data != NULL)
+    madvise (data, size, MADV_HUGEPAGE);        /* a wish: kernels without it refuse harmlessly */
+  return data;
 }
 
 static gboolean
@@ -183,6 +211,24 @@ take_back (SeqBlockPool * pool, SeqBlock * block)
   }
   g_mutex_unlock (&pool->lock);
   return fits;
+}
+
+void
+seq_block_pool_fill (SeqBlockPool * pool, guint n)
+{
+  SeqBlock *block;
+  gboolean fits = TRUE;
+
+  g_mutex_lock (&pool->lock);
+  n -= MIN (n, pool->free.length);
+  g_mutex_unlock (&pool->lock);
+  for (; n > 0 && fits && (block = block_new (pool)); n--) {
+    block->pool = pool;
+    seq_block_reserve_record (block);   /* or later, when there is memory */
+    fits = take_back (pool, block);
+    if (!fits)
+      block_free (block);
+  }
 }
 
 void

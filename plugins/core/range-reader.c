@@ -473,8 +473,10 @@ make_workers (SeqRangeReader * self)
     if (!self->ranges[i].buffer)
       return FALSE;
   }
-  if (!self->workers)
+  if (!self->workers) {
+    seq_block_pool_fill (self->pool, self->n_full + 1);
     self->workers = seq_workers_new (self->n_threads, range_func, NULL);
+  }
   return TRUE;
 }
 

@@ -87,6 +87,10 @@ seq_workers_new (guint n_threads, SeqJobFunc func, gpointer data)
     if (thread)
       self->threads[self->n_threads++] = thread;
   }
+  /* Those that were put on this processor start now, and leave it, instead of when the owner first
+   * has to wait. To yield was not enough. */
+  if (self->n_threads > 0)
+    g_usleep (1);
   return self;
 }
 
