@@ -66,22 +66,24 @@ def run_once(contestant):
     return Result(wall, usage.ru_maxrss * 1024, facts)
 
 
-def contest(contestants, rounds, warm_memory):
+def contest(contestants, rounds, warm_memory, each_its_own=False):
     """One run of each to warm up, then `rounds` of all, every other one in the opposite order, and
-    before each the program `warm_memory` with what the largest of them takes.
+    before each the program `warm_memory` with what the largest of them takes, or with `each_its_own`
+    this one: thousands of times as much as a small one takes would be a disturbance for it.
     Returns {name: [Result of each round]}, without those that failed: `failure` says why."""
-    results, largest = {}, 0
+    results, taken = {}, {}
     for contestant in contestants:
         if contestant.failure is None:
             try:
-                largest = max(largest, run_once(contestant).rss)
+                taken[contestant.name] = run_once(contestant).rss
                 results[contestant.name] = [None] * rounds
             except Failed as failed:
                 contestant.failure = str(failed)
     for number in range(rounds):
         for contestant in contestants if number % 2 == 0 else reversed(contestants):
             if contestant.failure is None:
-                subprocess.run([warm_memory, str(largest)], check=True)
+                amount = taken[contestant.name] if each_its_own else max(taken.values())
+                subprocess.run([warm_memory, str(amount)], check=True)
                 try:
                     results[contestant.name][number] = run_once(contestant)
                 except Failed as failed:

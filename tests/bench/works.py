@@ -34,8 +34,8 @@ class Bench:
     def program(self, name):
         return os.path.join(self.build, "tests/bench", name)
 
-    def contest(self, contestants, rounds=None):
-        return contest(contestants, rounds or self.rounds, self.program("warm-memory"))
+    def contest(self, contestants, rounds=None, **options):
+        return contest(contestants, rounds or self.rounds, self.program("warm-memory"), **options)
 
     def peer(self, name):
         return os.path.join(self.root, "build/bench-peers", name)
