@@ -13,13 +13,16 @@ class Failed(Exception):
 
 
 class Contestant:
-    """A program to measure. `output`: where its standard output goes; None reads it as JSON."""
+    """A program to measure. `output`: where its standard output goes; None reads it as JSON. `writes`:
+    a file that it makes, gone before each run: ext4 writes one that replaces another out to the disk
+    before it is closed, which has nothing to do with sorting."""
 
-    def __init__(self, name, command, output=os.devnull, env=None):
+    def __init__(self, name, command, output=os.devnull, env=None, writes=None):
         self.name = name
         self.command = command
         self.output = output
         self.env = env
+        self.writes = writes
         self.failure = None
         if shutil.which(command[0]) is None:
             self.failure = f"no {os.path.basename(command[0])}"
@@ -41,6 +44,8 @@ class Result:
 
 def run_once(contestant):
     env = {**os.environ, **(contestant.env or {})}
+    if contestant.writes and os.path.exists(contestant.writes):
+        os.remove(contestant.writes)
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as captured:
         output = open(contestant.output, "wb") if contestant.output else captured
         try:
