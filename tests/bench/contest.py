@@ -14,8 +14,7 @@ class Failed(Exception):
 
 class Contestant:
     """A program to measure. `output`: where its standard output goes; None reads it as JSON. `writes`:
-    a file that it makes, gone before each run: ext4 writes one that replaces another out to the disk
-    before it is closed, which has nothing to do with sorting."""
+    a file that it makes, gone before each run: emptying that of the round before is not its work."""
 
     def __init__(self, name, command, output=os.devnull, env=None, writes=None):
         self.name = name
