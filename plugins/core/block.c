@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #define HUGE_PAGE ((gsize) 2 << 20)
-#define FIRST_RECORDS 8192      /* more than a block of usual records has: growing means copying */
+#define FIRST_RECORDS 8192      /* more than a block of usual records has: to grow is to map */
 #define TABLE_ALIGNMENT ((gsize) 64)
 
 /* tables kept for the next blocks at most: of so many parsers at work */

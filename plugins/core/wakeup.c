@@ -19,7 +19,7 @@
 /* tries to take a lock */
 #define TRIES 400
 
-/* Microseconds from a move to another processor to the next one, which costs 2 % at most, and how
+/* Microseconds from a move to another processor to the next one, which costs some 2 %, and how
  * often that is doubled where moving doesn't help: all processors may be at work. */
 #define MOVE_INTERVAL 4000
 #define MAX_DOUBLED 6

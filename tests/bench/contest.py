@@ -13,15 +13,13 @@ class Failed(Exception):
 
 
 class Contestant:
-    """A program to measure. `output`: where its standard output goes; None reads it as JSON. `writes`:
-    a file that it makes, gone before each run: emptying that of the round before is not its work."""
+    """A program to measure. `output`: where its standard output goes; None reads it as JSON."""
 
-    def __init__(self, name, command, output=os.devnull, env=None, writes=None):
+    def __init__(self, name, command, output=os.devnull, env=None):
         self.name = name
         self.command = command
         self.output = output
         self.env = env
-        self.writes = writes
         self.failure = None
         if shutil.which(command[0]) is None:
             self.failure = f"no {os.path.basename(command[0])}"
@@ -43,8 +41,6 @@ class Result:
 
 def run_once(contestant):
     env = {**os.environ, **(contestant.env or {})}
-    if contestant.writes and os.path.exists(contestant.writes):
-        os.remove(contestant.writes)
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as captured:
         output = open(contestant.output, "wb") if contestant.output else captured
         try:

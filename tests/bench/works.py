@@ -253,10 +253,9 @@ def sorting(bench):
         mine, theirs = (os.path.join(directory, name) for name in ("ours.fa", "peer.fa"))
         ours = Contestant("ours", [os.path.join(bench.build, "pipelines/seqrun"), "--quiet",
                                    os.path.join(bench.root, "pipelines/sort-fasta.launch"),
-                                   f"src.location={path}", f"sink.location={mine}"], writes=mine)
+                                   f"src.location={path}", f"sink.location={mine}"])
         peer = Contestant("seqkit sort -l -j 2",
-                          ["seqkit", "sort", "-l", "-j", "2", "-w", "60", "-o", theirs, path],
-                          writes=theirs)
+                          ["seqkit", "sort", "-l", "-j", "2", "-w", "60", "-o", theirs, path])
         results = bench.contest([ours, peer], 5)
         yield from sorting_rows(bench, n, ours, peer, results)
         yield same_records(bench, path, mine, theirs, ours, peer)
