@@ -213,22 +213,51 @@ take_back (SeqBlockPool * pool, SeqBlock * block)
   return fits;
 }
 
-void
-seq_block_pool_fill (SeqBlockPool * pool, guint n)
+/* With the lock. FALSE if there are enough. */
+static gboolean
+keep_table (SeqBlockPool * pool, gpointer memory, guint capacity)
+{
+  SpareTable *table = memory;
+
+  if (pool->n_spare >= MAX_SPARE)
+    return FALSE;
+  *table = (SpareTable) { pool->spare, capacity };
+  pool->spare = table;
+  pool->n_spare++;
+  return TRUE;
+}
+
+static void
+fill_blocks (SeqBlockPool * pool, guint n)
 {
   SeqBlock *block;
   gboolean fits = TRUE;
 
-  g_mutex_lock (&pool->lock);
-  n -= MIN (n, pool->free.length);
-  g_mutex_unlock (&pool->lock);
   for (; n > 0 && fits && (block = block_new (pool)); n--) {
-    block->pool = pool;
-    seq_block_reserve_record (block);   /* or later, when there is memory */
     fits = take_back (pool, block);
     if (!fits)
       block_free (block);
   }
+}
+
+/* Those that can't be had now are asked for again when they are needed. */
+static void
+fill_tables (SeqBlockPool * pool, guint n)
+{
+  GstSeqRecord *table;
+
+  while (pool->n_spare < MIN (n, MAX_SPARE) && (table = g_try_new (GstSeqRecord, FIRST_RECORDS)))
+    keep_table (pool, table, FIRST_RECORDS);
+}
+
+void
+seq_block_pool_fill (SeqBlockPool * pool, guint n_blocks, guint n_tables)
+{
+  g_mutex_lock (&pool->lock);
+  n_blocks -= MIN (n_blocks, pool->free.length);
+  fill_tables (pool, n_tables);
+  g_mutex_unlock (&pool->lock);
+  fill_blocks (pool, n_blocks);
 }
 
 void
@@ -300,16 +329,14 @@ static void
 give_table_back (SeqBlock * block)
 {
   SeqBlockPool *pool = block->pool;
-  SpareTable *table = (SpareTable *) g_steal_pointer (&block->table);
+  gboolean kept;
 
   g_mutex_lock (&pool->lock);
-  if (pool->n_spare < MAX_SPARE) {
-    *table = (SpareTable) { pool->spare, block->records_capacity };
-    pool->spare = g_steal_pointer (&table);
-    pool->n_spare++;
-  }
+  kept = keep_table (pool, block->table, block->records_capacity);
   g_mutex_unlock (&pool->lock);
-  g_free (table);
+  if (!kept)
+    g_free (block->table);
+  block->table = NULL;
   block->records_capacity = 0;
 }
 

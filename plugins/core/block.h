@@ -45,10 +45,11 @@ void seq_block_pool_unref (SeqBlockPool * pool);
 /* An empty block, with the pool's capacity or more; NULL when the system has no memory. */
 SeqBlock *seq_block_pool_acquire (SeqBlockPool * pool);
 
-/* Maps memory for so many blocks and their tables ahead, as far as the pool keeps that many and the
- * system has it; nothing is touched yet. Before threads start that share the pool: while one of them
- * maps memory, the others sleep over their first touches of their own. */
-void seq_block_pool_fill (SeqBlockPool * pool, guint n);
+/* Maps memory for so many blocks ahead, and for the tables of those that are being filled at a time,
+ * as far as the pool keeps that many and the system has it; next to nothing is touched yet. Before
+ * threads start that share the pool: while one of them maps memory, the others sleep over their
+ * first touches of their own. */
+void seq_block_pool_fill (SeqBlockPool * pool, guint n_blocks, guint n_tables);
 
 SeqBlock *seq_block_ref (SeqBlock * block);
 void seq_block_unref (SeqBlock * block);

@@ -44,7 +44,7 @@ typedef struct
 {
   SeqJob job;
   SeqRangeReader *reader;
-  guint8 *buffer;               /* of LOOK bytes, and thus of PIECE and a page */
+  guint8 *buffer;               /* while a thread works on it */
   guint64 begin, end;           /* of the range */
   guint64 start;                /* of its first record; `end` where none begins */
   guint64 stop;                 /* behind its last record */
@@ -69,13 +69,16 @@ struct _SeqRangeReader
   guint64 size;                 /* of the file when it was opened */
   gsize range_size;
 
+  guint8 **buffers;             /* that no thread has, of LOOK bytes: of PIECE and a page, too */
+  guint n_buffers;
+
   Range *ranges;                /* a ring */
   guint n_ranges;
   guint n_full;                 /* of them, in which records may begin */
   gboolean waited;              /* the range that is given out is done */
   guint misses;                 /* ranges on end whose start was guessed wrong */
 
-  GMutex lock;                  /* of what decides which ranges are begun */
+  GMutex lock;                  /* of the buffers, and what decides which ranges are begun */
   guint64 next;                 /* number of the range that is begun next */
   guint64 given;                /* number of the one that is given out */
   guint64 at;                   /* behind the last record that was given out */
@@ -386,6 +389,29 @@ begin_ranges (SeqRangeReader * self)
   return any;
 }
 
+/* There is one for each thread; no others work on ranges. Last in, first out, for it is still in the
+ * cache. */
+static void
+take_buffer (Range * range)
+{
+  SeqRangeReader *self = range->reader;
+
+  g_mutex_lock (&self->lock);
+  g_assert (self->n_buffers > 0);
+  range->buffer = self->buffers[--self->n_buffers];
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+give_buffer_back (Range * range)
+{
+  SeqRangeReader *self = range->reader;
+
+  g_mutex_lock (&self->lock);
+  self->buffers[self->n_buffers++] = g_steal_pointer (&range->buffer);
+  g_mutex_unlock (&self->lock);
+}
+
 static void
 range_func (SeqJob * job, gpointer data)
 {
@@ -395,12 +421,14 @@ range_func (SeqJob * job, gpointer data)
   g_mutex_lock (&self->lock);
   self->n_waiting--;
   g_mutex_unlock (&self->lock);
+  take_buffer (range);
   forget_records (range);
   range->failed = !find_start (range);
   if (!range->failed && range->start < range->end)
     parse_range (range);
   else if (!range->failed)
     g_atomic_pointer_set (&range->empty, GSIZE_TO_POINTER (range->begin / self->range_size + 1));
+  give_buffer_back (range);
   /* who gives the blocks out may be at work on a long record */
   begin_ranges (self);
 }
@@ -422,6 +450,7 @@ seq_range_reader_new (const SeqFastxConfig * config, gsize range_size, guint n_t
   self->n_ranges = self->n_full + EMPTY_RANGES_PER_THREAD * (n_threads + 1);
   self->pool = seq_block_pool_new (MIN (config->block_size, range_size) + SEQ_FASTX_PIECE,
       MAX (self->n_full, MIN_FREE_BLOCKS));
+  self->buffers = g_new0 (guint8 *, n_threads + 1);
   self->ranges = g_new0 (Range, self->n_ranges);
   for (guint i = 0; i < self->n_ranges; i++) {
     self->ranges[i].reader = self;
@@ -435,8 +464,9 @@ seq_range_reader_free (SeqRangeReader * self)
 {
   seq_range_reader_close (self);
   g_clear_pointer (&self->workers, seq_workers_free);
-  for (guint i = 0; i < self->n_ranges; i++)
-    free (self->ranges[i].buffer);
+  while (self->n_buffers > 0)
+    free (self->buffers[--self->n_buffers]);
+  g_free (self->buffers);
   g_free (self->ranges);
   g_mutex_clear (&self->lock);
   seq_block_pool_unref (self->pool);
@@ -467,14 +497,15 @@ can_read (SeqRangeReader * self, int fd, guint64 * size, SeqFormat * format)
 static gboolean
 make_workers (SeqRangeReader * self)
 {
-  for (guint i = 0; i < self->n_ranges; i++) {
-    if (!self->ranges[i].buffer)
-      self->ranges[i].buffer = seq_read_buffer_new (LOOK);
-    if (!self->ranges[i].buffer)
+  while (self->n_buffers <= self->n_threads) {
+    guint8 *buffer = seq_read_buffer_new (LOOK);
+
+    if (!buffer)
       return FALSE;
+    self->buffers[self->n_buffers++] = buffer;
   }
   if (!self->workers) {
-    seq_block_pool_fill (self->pool, self->n_full + 1);
+    seq_block_pool_fill (self->pool, self->n_full + 1, self->n_threads + 1);
     self->workers = seq_workers_new (self->n_threads, range_func, NULL);
   }
   return TRUE;
@@ -561,7 +592,9 @@ finish_range (SeqRangeReader * self, Range * range)
   if (!covered && self->misses < MAX_MISSES) {
     range->start = self->at;
     g_atomic_pointer_set (&range->empty, NULL);
+    take_buffer (range);
     parse_range (range);
+    give_buffer_back (range);
   }
 }
 

@@ -22,10 +22,10 @@ G_BEGIN_DECLS
  *
  * Memory: a range in hand takes its 2 MiB and 16 MiB at most of tables and started pages, and
  * there are 2 * (n_threads + 1) of them, and as many more at most in which no record begins. Each
- * of either kind has a buffer of 64 KiB, of 512 KiB where FASTQ has long records. Of all that
- * begin in them only the last record can be longer than what is in hand of the file; one that
- * goes far behind its range is read by `n_threads` threads more, where it is FASTA, which take 68
- * KiB and touch up to 4 MiB behind it, each 2 * (n_threads + 1) times, until its end is met. */
+ * thread has a buffer of 64 KiB, of 512 KiB where FASTQ has long records. Of all that begin in
+ * ranges only the last record can be longer than what is in hand of the file; one that goes far
+ * behind its range is read by `n_threads` threads more, where it is FASTA, which take 68 KiB and
+ * touch up to 4 MiB behind it, each 2 * (n_threads + 1) times, until its end is met. */
 
 typedef struct _SeqRangeReader SeqRangeReader;
 

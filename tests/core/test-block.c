@@ -48,12 +48,12 @@ test_fill (void)
 {
   SeqBlockPool *pool = seq_block_pool_new (LARGE - SEQ_BLOCK_SLACK, 2);
   SeqBlock *blocks[3];
-  gsize before, empty, filled, touched, now, rest;
+  gsize before, empty, filled, touched, acquired, now, rest;
 
   read_memory (&before, &empty);
-  seq_block_pool_fill (pool, 1);
-  seq_block_pool_fill (pool, 3);
-  seq_block_pool_fill (pool, 2);
+  seq_block_pool_fill (pool, 1, 0);
+  seq_block_pool_fill (pool, 3, 2);
+  seq_block_pool_fill (pool, 2, 1);
   read_memory (&filled, &touched);
   g_assert_cmpuint (filled - before, >=, 2 * LARGE);
   g_assert_cmpuint (filled - before, <, 2 * LARGE + LARGE / 2);
@@ -64,11 +64,14 @@ test_fill (void)
     g_assert_cmpuint (blocks[i]->capacity, >=, LARGE - SEQ_BLOCK_SLACK);
     g_assert_cmpuint (GPOINTER_TO_SIZE (blocks[i]->data) % ARENA, ==, 0);
     memset (blocks[i]->data, 1, LARGE);
-    g_assert_nonnull (seq_block_reserve_record (blocks[i]));
   }
   g_assert_true (blocks[0]->data != blocks[1]->data);
+  read_memory (&acquired, &rest);
+  g_assert_cmpuint (acquired, <, filled + LARGE / 2);
+  for (guint i = 0; i < 2; i++)
+    g_assert_nonnull (seq_block_reserve_record (blocks[i]));
   read_memory (&now, &rest);
-  g_assert_cmpuint (now, <, filled + LARGE / 2);
+  g_assert_cmpuint (now, ==, acquired);
   blocks[2] = seq_block_pool_acquire (pool);
   read_memory (&now, &rest);
   g_assert_cmpuint (now, >=, filled + LARGE);
