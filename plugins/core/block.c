@@ -164,6 +164,12 @@ seq_block_pool_unref (SeqBlockPool * pool)
   g_free (pool);
 }
 
+gsize
+seq_block_pool_get_room (SeqBlockPool * pool)
+{
+  return pool->mapped;
+}
+
 SeqBlock *
 seq_block_pool_acquire (SeqBlockPool * pool)
 {

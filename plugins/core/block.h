@@ -42,6 +42,10 @@ SeqBlockPool *seq_block_pool_new (gsize capacity, guint max_free);
 SeqBlockPool *seq_block_pool_ref (SeqBlockPool * pool);
 void seq_block_pool_unref (SeqBlockPool * pool);
 
+/* Bytes of a fresh block, of which its table may take some once it is finished; 0 where there can be
+ * none. */
+gsize seq_block_pool_get_room (SeqBlockPool * pool);
+
 /* An empty block, with the pool's capacity or more; NULL when the system has no memory. */
 SeqBlock *seq_block_pool_acquire (SeqBlockPool * pool);
 

@@ -690,13 +690,56 @@ test_block_capacity (void)
   file_clear (&file);
 }
 
+#define RESIDUES_50 "ACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTAC"
+#define RESIDUES_150 RESIDUES_50 RESIDUES_50 RESIDUES_50
+
+static const gchar *const short_records[] = {
+  "@SRR1234567.1000000 length=150\n" RESIDUES_150 "\n+\n" RESIDUES_150 "\n",
+  "@SRR1234567.1000000/1\n" RESIDUES_50 "\n+\n" RESIDUES_50 "\n",
+  ">P00001 peptide\n" RESIDUES_50 "\n",
+  ">a\nAC\n",
+};
+
+/* Blocks of short records hold their tables, for which nothing else is touched. */
+static void
+test_tables_fit (gconstpointer data)
+{
+  SeqFastxConfig config = make_config ();
+  const gchar *record = data;
+  GString *text = g_string_new (NULL);
+  SeqFastxPosition position;
+  SeqRangeReader *reader;
+  SeqRangeStatus status;
+  SeqBlock *block;
+  guint64 n = 0, n_records = 0;
+  File file;
+
+  config.block_size = 4 << 20;
+  for (; text->len < 5 * SEQ_RANGE_SIZE; n++)
+    g_string_append (text, record);
+  file_init (&file, text->str, text->len);
+  reader = open_file (file.fd, &config, 0, SEQ_RANGE_SIZE, 1);
+  while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK) {
+    g_assert_cmpuint (block->capacity, <=, 2 << 20);
+    g_assert_true ((guint8 *) block->records > block->data
+        && (guint8 *) block->records < block->data + (2 << 20));
+    n_records += block->n_records;
+    seq_block_unref (block);
+  }
+  g_assert_cmpint (status, ==, SEQ_RANGE_END);
+  g_assert_cmpuint (n_records, ==, n);
+  seq_range_reader_free (reader);
+  file_clear (&file);
+  g_string_free (text, TRUE);
+}
+
 /* Of records of two bytes each range holds so many that their tables would be 16 times the file. */
 static void
 test_tiny_records (void)
 {
   SeqFastxConfig config = make_config ();
-  /* two ranges of records that are not, and one of those that are */
-  const gsize range = 600000, n_large = 2 * range, n_tiny = 350000;
+  /* six ranges of records that are not, and one of those that are, which no sample shows */
+  const gsize range = 600000, n_large = 6 * range, n_tiny = 350000;
   GString *text = g_string_new (NULL);
   SeqFastxPosition position = { 0 };
   SeqRangeReader *reader;
@@ -808,6 +851,11 @@ main (int argc, char **argv)
   g_test_add_func ("/range-reader/not-for-ranges", test_not_for_ranges);
   g_test_add_func ("/range-reader/next-file", test_next_file);
   g_test_add_func ("/range-reader/block-capacity", test_block_capacity);
+  for (guint i = 0; i < G_N_ELEMENTS (short_records); i++) {
+    g_autofree gchar *path = g_strdup_printf ("/range-reader/tables-fit/%u", i);
+
+    g_test_add_data_func (path, short_records[i], test_tables_fit);
+  }
   g_test_add_func ("/range-reader/tiny-records", test_tiny_records);
   g_test_add_func ("/range-reader/file-changes", test_file_changes);
   g_test_add_func ("/range-reader/progress", test_progress);
