@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "arena.h"
 
-#include <stdlib.h>
-#include <sys/mman.h>
-
+#include "huge-page.h"
 #include "wakeup.h"
 
 /* What is free is nobody's: AddressSanitizer finds who uses it. */
@@ -22,7 +20,6 @@
 #endif
 
 #define SMALLEST ((gsize) 4096)
-#define HUGE_PAGE ((gsize) 2 << 20)
 
 /* bytes of an arena of which a thread's cache keeps something until the thread uses it again */
 #define LARGEST_CACHED ((gsize) 1 << 20)
@@ -100,14 +97,11 @@ round_up (gsize size)
 static SeqArena *
 arena_new (gsize capacity)
 {
-  gsize alignment = capacity >= HUGE_PAGE ? HUGE_PAGE : SMALLEST;
-  gpointer data;
+  gpointer data = seq_huge_page_alloc (capacity, SMALLEST);
   SeqArena *arena;
 
-  if (posix_memalign (&data, alignment, capacity) != 0)
+  if (data == NULL)
     return NULL;
-  if (capacity >= HUGE_PAGE)    /* a wish: kernels without it refuse harmlessly */
-    madvise (data, capacity, MADV_HUGEPAGE);
   arena = g_new0 (SeqArena, 1);
   arena->data = data;
   arena->capacity = capacity;

@@ -2,9 +2,9 @@
 #include "block.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
-#define HUGE_PAGE ((gsize) 2 << 20)
+#include "huge-page.h"
+
 #define FIRST_RECORDS 8192      /* more than a block of usual records has: to grow is to map */
 #define TABLE_ALIGNMENT ((gsize) 64)
 
@@ -45,14 +45,14 @@ map_memory (gsize size)
 static gsize
 to_huge_page (const guint8 * data)
 {
-  return -GPOINTER_TO_SIZE (data) & (HUGE_PAGE - 1);
+  return -GPOINTER_TO_SIZE (data) & (SEQ_HUGE_PAGE - 1);
 }
 
 /* More is mapped than needed, and what stands over at both ends is given back. */
 static guint8 *
 map_and_align (gsize size)
 {
-  guint8 *raw = map_memory (size + HUGE_PAGE), *aligned;
+  guint8 *raw = map_memory (size + SEQ_HUGE_PAGE), *aligned;
   gsize head;
 
   if (raw == NULL)
@@ -61,7 +61,7 @@ map_and_align (gsize size)
   aligned = raw + head;
   if (head > 0)
     munmap (raw, head);
-  munmap (aligned + size, HUGE_PAGE - head);
+  munmap (aligned + size, SEQ_HUGE_PAGE - head);
   return aligned;
 }
 
@@ -84,10 +84,10 @@ arena_map (gsize size)
 static gboolean
 arena_size (gsize capacity, gsize * size)
 {
-  if (!g_size_checked_add (size, capacity, SEQ_BLOCK_SLACK + HUGE_PAGE - 1))
+  if (!g_size_checked_add (size, capacity, SEQ_BLOCK_SLACK + SEQ_HUGE_PAGE - 1))
     return FALSE;
-  *size &= ~(HUGE_PAGE - 1);
-  return *size <= G_MAXSIZE - HUGE_PAGE;
+  *size &= ~(SEQ_HUGE_PAGE - 1);
+  return *size <= G_MAXSIZE - SEQ_HUGE_PAGE;
 }
 
 static SeqBlock *
@@ -206,7 +206,7 @@ take_back (SeqBlockPool * pool, SeqBlock * block)
 {
   gboolean fits;
 
-  if (block->mapped < pool->mapped || GPOINTER_TO_SIZE (block->data) % HUGE_PAGE != 0)
+  if (block->mapped < pool->mapped || GPOINTER_TO_SIZE (block->data) % SEQ_HUGE_PAGE != 0)
     return FALSE;
   g_mutex_lock (&pool->lock);
   fits = block->mapped <= pool->max_free_bytes - pool->free_bytes;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "huge-page.h"
+
 /* Records lie at random in the input, so a plain loop would wait for memory at each. Table entries
  * are asked for by the chunk, the bytes some records ahead; the first lines of a record are
  * enough, then the processor sees the run by itself. */
@@ -143,7 +145,7 @@ seq_sort_window_clear (SeqSortWindow * self)
     release_part (self, &g_array_index (self->parts, Part, i));
   g_array_set_size (self->parts, 0);
   g_array_set_size (self->index, 0);
-  g_clear_pointer (&self->order, g_free);
+  g_clear_pointer (&self->order, free);
   self->n_records = self->n_done = self->n_planned = 0;
 }
 
@@ -183,6 +185,16 @@ seq_sort_window_add (SeqSortWindow * self, const SeqSortPart * source)
   self->n_records = part.end;
 }
 
+/* An entry for each record, which are written in another order than that of the memory. Goes with
+ * free(). */
+static gpointer
+try_alloc (SeqSortWindow * self, gsize size)
+{
+  gsize bytes;
+
+  return g_size_checked_mul (&bytes, self->n_records, size) ? seq_huge_page_alloc (bytes, LINE) : NULL;
+}
+
 static inline void
 set_place (SeqSortWindow * self, gsize place, guint32 location, const GstSeqRecord * record)
 {
@@ -198,10 +210,10 @@ order_by_counting (SeqSortWindow * self, gboolean descending)
   const gsize n_lengths = (gsize) self->longest + 1;
   guint32 *places = g_try_new0 (guint32, n_lengths), location = 0, sum = 0;
 
-  self->order = g_try_malloc_n (self->n_records, ORDER_COST);
+  self->order = try_alloc (self, ORDER_COST);
   if (!places || !self->order) {
     g_free (places);
-    g_clear_pointer (&self->order, g_free);
+    g_clear_pointer (&self->order, free);
     return FALSE;
   }
   for (guint p = 0; p < self->parts->len; p++) {
@@ -247,13 +259,13 @@ find_record (const Part * part, guint32 location)
 static gboolean
 order_by_keys (SeqSortWindow * self, SeqSortOrder order, guint64 seed, gsize group)
 {
-  SeqSortKey *keys = g_try_new (SeqSortKey, self->n_records);
-  SeqSortKey *scratch = g_try_new (SeqSortKey, self->n_records), *sorted;
+  SeqSortKey *keys = try_alloc (self, sizeof (SeqSortKey));
+  SeqSortKey *scratch = try_alloc (self, sizeof (SeqSortKey)), *sorted;
   gsize n = 0;
 
   if (!keys || !scratch) {
-    g_free (keys);
-    g_free (scratch);
+    free (keys);
+    free (scratch);
     return FALSE;
   }
   for (guint p = 0; p < self->parts->len; p++) {
@@ -271,7 +283,7 @@ order_by_keys (SeqSortWindow * self, SeqSortOrder order, guint64 seed, gsize gro
 
     set_place (self, i, location, find_record (find_part (self, location), location));
   }
-  g_free (sorted);
+  free (sorted);
   self->order = g_realloc_n (self->order, n, ORDER_COST);
   self->sizes = (guint16 *) (self->order + n);
   return TRUE;

@@ -3,6 +3,27 @@
 
 #include <string.h>
 
+#include "huge-page.h"
+
+/* Around the size from which on memory begins with a huge page */
+static void
+test_huge_page (void)
+{
+  const gsize sizes[] = { 1, 100, SEQ_HUGE_PAGE - 1, SEQ_HUGE_PAGE, SEQ_HUGE_PAGE + 1,
+    3 * SEQ_HUGE_PAGE - 5
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    guint8 *memory = seq_huge_page_alloc (sizes[i], 64);
+    gsize alignment = sizes[i] < SEQ_HUGE_PAGE ? 64 : SEQ_HUGE_PAGE;
+
+    g_assert_cmpuint (GPOINTER_TO_SIZE (memory) % alignment, ==, 0);
+    memset (memory, 1, sizes[i]);
+    free (memory);
+  }
+  g_assert_null (seq_huge_page_alloc (G_MAXSSIZE, 64));
+}
+
 static void
 test_reuse (void)
 {
@@ -164,6 +185,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/arena/huge-page", test_huge_page);
   g_test_add_func ("/arena/reuse", test_reuse);
   g_test_add_func ("/arena/sizes", test_sizes);
   g_test_add_func ("/arena/bound", test_bound);
