@@ -18,19 +18,23 @@ G_BEGIN_DECLS
  * Errors are not reported from here: where a range can't be read or parsed, or the file has become
  * shorter, the reader ends at its first record and says where that is, and who goes on from there
  * in order finds the error, in the words and at the place that it always has. So it does where
- * records are so small that their tables would take much more than the file.
+ * records are so small that their tables would take much more than the file, and no sample has
+ * shown it.
  *
- * Memory: a range in hand takes its 2 MiB and 16 MiB at most of tables and started pages, and
- * there are 2 * (n_threads + 1) of them, and as many more at most in which no record begins. Each
- * thread has a buffer of 64 KiB, of 512 KiB where FASTQ has long records. Of all that begin in
- * ranges only the last record can be longer than what is in hand of the file; one that goes far
- * behind its range is read by `n_threads` threads more, where it is FASTA, which take 68 KiB and
- * touch up to 4 MiB behind it, each 2 * (n_threads + 1) times, until its end is met. */
+ * Memory: a range in hand takes its 2 MiB, and where records are shorter than samples of the file
+ * have shown, 16 MiB at most of tables and started pages. There are 2 * (n_threads + 1) of them, and
+ * as many more at most in which no record begins. Each thread has a buffer of 64 KiB, of 512 KiB
+ * where FASTQ has long records. Of all that begin in ranges only the last record can be longer than
+ * what is in hand of the file; one that goes far behind its range is read by `n_threads` threads
+ * more, where it is FASTA, which take 68 KiB and touch up to 4 MiB behind it, each
+ * 2 * (n_threads + 1) times, until its end is met. */
 
 typedef struct _SeqRangeReader SeqRangeReader;
 
-/* bytes of a range: without line breaks, and with the last record that goes past its end, they fill
- * a huge page. Ranges of half the size took longer to sort, of twice the size longer to start. */
+/* bytes of a range at most: without line breaks, and with the last record that goes past its end, they
+ * fill a huge page. Ranges of half the size took longer to sort, of twice the size longer to start.
+ * Where records are short a range is smaller, by what some samples of the file show, so that the
+ * page has room for their table, too. */
 #define SEQ_RANGE_SIZE (((gsize) 2 << 20) - 2 * SEQ_FASTX_PIECE)
 
 typedef enum
