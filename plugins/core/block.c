@@ -8,7 +8,7 @@
 #define FIRST_RECORDS 8192      /* more than a block of usual records has: to grow is to map */
 #define TABLE_ALIGNMENT ((gsize) 64)
 
-/* tables kept for the next blocks at most: of so many parsers at work */
+/* tables kept for the next blocks at most, unless more parsers are known to be at work */
 #define MAX_SPARE 4
 
 G_STATIC_ASSERT (sizeof (GstSeqRecord) == 32);
@@ -27,8 +27,8 @@ struct _SeqBlockPool
   GMutex lock;
   GQueue free;                  /* of SeqBlock, of a fresh block's size or grown */
   gsize free_bytes;
-  SpareTable *spare;            /* tables that have grown, for the next blocks */
-  guint n_spare;
+  SpareTable *spare;            /* tables for the next blocks */
+  guint n_spare, max_spare;
   gsize mapped;                 /* of a fresh block; 0 where that is too much */
   gsize max_free_bytes;
 };
@@ -132,6 +132,7 @@ seq_block_pool_new (gsize capacity, guint max_free)
   SeqBlockPool *pool = g_new0 (SeqBlockPool, 1);
 
   pool->refs = 1;
+  pool->max_spare = MAX_SPARE;
   g_mutex_init (&pool->lock);
   g_queue_init (&pool->free);
   if (!arena_size (capacity, &pool->mapped))
@@ -225,7 +226,7 @@ keep_table (SeqBlockPool * pool, gpointer memory, guint capacity)
 {
   SpareTable *table = memory;
 
-  if (pool->n_spare >= MAX_SPARE)
+  if (pool->n_spare >= pool->max_spare)
     return FALSE;
   *table = (SpareTable) { pool->spare, capacity };
   pool->spare = table;
@@ -252,7 +253,8 @@ fill_tables (SeqBlockPool * pool, guint n)
 {
   GstSeqRecord *table;
 
-  while (pool->n_spare < MIN (n, MAX_SPARE) && (table = g_try_new (GstSeqRecord, FIRST_RECORDS)))
+  pool->max_spare = MAX (pool->max_spare, n);
+  while (pool->n_spare < n && (table = g_try_new (GstSeqRecord, FIRST_RECORDS)))
     keep_table (pool, table, FIRST_RECORDS);
 }
 

@@ -9,10 +9,10 @@ G_BEGIN_DECLS
 
 #define SEQ_HUGE_PAGE ((gsize) 2 << 20)
 
-/* Memory of `size` bytes, aligned to `alignment`, a power of two from 8 on. What is as large as a
- * huge page lies in such, where the system has them: each of its pages is touched for the first time
- * once only, and what is written all over it needs few translations of addresses. NULL when there is
- * no memory; goes with free(). */
+/* Memory of `size` bytes, aligned to `alignment`, a power of two from 8 on. From the size of a huge
+ * page on it lies in huge pages, where the system has them: there are fewer first touches, and what
+ * is written all over it needs few translations of addresses. NULL when there is no memory; goes
+ * with free(). */
 static inline gpointer
 seq_huge_page_alloc (gsize size, gsize alignment)
 {

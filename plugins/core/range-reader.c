@@ -22,8 +22,8 @@
 /* and as many at most in which no record begins, which hold no records */
 #define EMPTY_RANGES_PER_THREAD 2
 
-/* what a thread reads at a time of a record that is longer than ranges, in their sizes: it lies in
- * huge pages that nobody else touches first, but for the two at its ends */
+/* what a thread reads at a time of a record that is longer than ranges, in sizes of the largest: it
+ * lies in huge pages that nobody else touches first, but for the two at its ends */
 #define RANGES_PER_CHUNK 2
 
 /* ranges behind its own that a record has to go on through before it is taken for such a one, where
@@ -231,7 +231,7 @@ goes_on (Range * range, guint64 at)
 
   if (at < end)
     return FALSE;
-  if (at - end >= RANGES_UNKNOWN * self->range_size)
+  if (at - end >= RANGES_UNKNOWN * self->max_range)
     return TRUE;
   for (guint i = 1; i < self->n_ranges && is_empty (self, number + i); i++)
     end += self->range_size;
@@ -262,7 +262,7 @@ parse_long_record (Range * range, SeqFastx * parser, guint64 * at)
   out = seq_fastx_reserve (parser, room);
   if (out != NULL)
     residues = seq_residue_reader_new (self->fd, &lines, self->size, out, room,
-        RANGES_PER_CHUNK * self->range_size, self->n_threads);
+        RANGES_PER_CHUNK * self->max_range, self->n_threads);
   while (ok && residues != NULL && seq_residue_reader_next (residues, &bytes, &n, &n_lines)) {
     ok = seq_fastx_add_residues (parser, bytes, n, n_lines, NULL);
     *at += bytes;
@@ -295,7 +295,7 @@ parse_records (Range * range, SeqFastx * parser)
       if (!parse_long_record (range, parser, &at))
         return FALSE;
       /* the lines may be of another length by then */
-      long_from = at + range->reader->range_size;
+      long_from = at + range->reader->max_range;
     }
   } while (n > 0);
   range->stop = at;
@@ -542,7 +542,7 @@ count_records (const guint8 * data, gsize n, SeqFormat format, gsize * n_lines, 
 static gsize
 fit_range (SeqRangeReader * self, int fd, guint64 size, SeqFormat format)
 {
-  const gsize room = seq_block_pool_get_room (self->pool) - SEQ_BLOCK_SLACK - SPARE_ROOM;
+  const gsize room = seq_block_pool_get_room (self->pool), spare = SEQ_BLOCK_SLACK + SPARE_ROOM;
   gsize n_bytes = 0, n_lines = 0, n_records = 0, taken;
 
   for (guint i = 0; i < N_SAMPLES; i++) {
@@ -554,9 +554,10 @@ fit_range (SeqRangeReader * self, int fd, guint64 size, SeqFormat format)
     }
   }
   taken = n_bytes - n_lines + n_records * sizeof (GstSeqRecord);
-  if (taken == 0)
+  if (taken == 0 || room <= spare)
     return self->max_range;
-  return CLAMP (n_bytes * room / taken, self->max_range / MIN_RANGE, self->max_range);
+  return CLAMP ((guint64) n_bytes * (room - spare) / taken, MAX (self->max_range / MIN_RANGE, 1),
+      self->max_range);
 }
 
 gboolean

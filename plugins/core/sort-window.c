@@ -185,7 +185,7 @@ seq_sort_window_add (SeqSortWindow * self, const SeqSortPart * source)
   self->n_records = part.end;
 }
 
-/* An entry for each record, which are written in another order than that of the memory. Goes with
+/* Entries, one for each record, which are written in another order than that of the memory. Goes with
  * free(). */
 static gpointer
 try_alloc (SeqSortWindow * self, gsize size)
@@ -256,6 +256,17 @@ find_record (const Part * part, guint32 location)
   return part->part.records + (location - part->first);
 }
 
+/* Gives back what `order` and `sizes` don't need of the memory of keys. */
+static void
+return_rest (SeqSortWindow * self)
+{
+  guint32 *order = realloc (self->order, self->n_records * ORDER_COST);
+
+  if (order != NULL)
+    self->order = order;
+  self->sizes = (guint16 *) (self->order + self->n_records);
+}
+
 static gboolean
 order_by_keys (SeqSortWindow * self, SeqSortOrder order, guint64 seed, gsize group)
 {
@@ -284,8 +295,7 @@ order_by_keys (SeqSortWindow * self, SeqSortOrder order, guint64 seed, gsize gro
     set_place (self, i, location, find_record (find_part (self, location), location));
   }
   free (sorted);
-  self->order = g_realloc_n (self->order, n, ORDER_COST);
-  self->sizes = (guint16 *) (self->order + n);
+  return_rest (self);
   return TRUE;
 }
 

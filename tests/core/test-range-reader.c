@@ -733,6 +733,41 @@ test_tables_fit (gconstpointer data)
   g_string_free (text, TRUE);
 }
 
+static void
+append_tiny_records (GString * text, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (text, ">%u\nAC\n", i % 10000);
+}
+
+/* One reader for files of short records, whose ranges are smaller; of one that is long between such,
+ * where no sample shows it; and of the shortest there are. */
+static void
+test_short_records (void)
+{
+  SeqFastxConfig config = make_config ();
+  g_autoptr (GString) tiny = g_string_new (NULL), mixed = g_string_new (NULL);
+  g_autoptr (GString) large = make_text (6000, 6), empty = g_string_new (NULL);
+  SeqRangeReader *reader;
+
+  config.block_size = 4 << 20;
+  config.max_record_bytes = 64 << 20;
+  append_tiny_records (tiny, 460000);
+  append_tiny_records (mixed, 400000);
+  g_string_append (mixed, ">long\n");
+  for (guint i = 0; i < 50000; i++)
+    g_string_append_printf (mixed, RESIDUES_50 "%c%c\n", 'A' + i % 26, 'A' + i / 26 % 26);
+  append_tiny_records (mixed, 750000);
+  while (empty->len <= 2 * SEQ_RANGE_SIZE)
+    g_string_append (empty, ">\n");
+  reader = seq_range_reader_new (&config, SEQ_RANGE_SIZE, 2);
+  compare_file (reader, tiny->str, &config, 3);
+  compare_file (reader, large->str, &config, 0);
+  compare_file (reader, mixed->str, &config, 1);
+  compare_file (reader, empty->str, &config, 0);
+  seq_range_reader_free (reader);
+}
+
 /* Of records of two bytes each range holds so many that their tables would be 16 times the file. */
 static void
 test_tiny_records (void)
@@ -856,6 +891,7 @@ main (int argc, char **argv)
 
     g_test_add_data_func (path, short_records[i], test_tables_fit);
   }
+  g_test_add_func ("/range-reader/short-records", test_short_records);
   g_test_add_func ("/range-reader/tiny-records", test_tiny_records);
   g_test_add_func ("/range-reader/file-changes", test_file_changes);
   g_test_add_func ("/range-reader/progress", test_progress);
