@@ -7,6 +7,12 @@
 
 #define FIRST_RECORDS 8192      /* more than a block of usual records has: to grow is to map */
 #define TABLE_ALIGNMENT ((gsize) 64)
+#define HALF_PAGE (SEQ_HUGE_PAGE / 2)
+#define LINES_TOGETHER 128
+
+/* places among the free blocks */
+#define FIRST 0
+#define LAST -1
 
 /* tables kept for the next blocks at most, unless more parsers are known to be at work */
 #define MAX_SPARE 4
@@ -21,15 +27,25 @@ struct _SpareTable
   guint capacity;
 };
 
+struct _SeqBlockArena
+{
+  gint n_blocks;                /* atomic; that lie in it */
+  guint8 *data;
+  gsize mapped;
+};
+
 struct _SeqBlockPool
 {
   gint refs;
   GMutex lock;
   GQueue free;                  /* of SeqBlock, of a fresh block's size or grown */
   gsize free_bytes;
+  GQueue halves;                /* of SeqBlock, of pages of which the other half is in use */
+  GQueue fresh;                 /* of SeqBlockArena: for the next blocks, untouched */
   SpareTable *spare;            /* tables for the next blocks */
   guint n_spare, max_spare;
-  gsize mapped;                 /* of a fresh block; 0 where that is too much */
+  gsize room;                   /* bytes of a fresh block; 0 where that is too much */
+  guint n_shares;               /* fresh blocks of an arena */
   gsize max_free_bytes;
 };
 
@@ -68,7 +84,7 @@ map_and_align (gsize size)
 /* Arenas are multiples of the huge page and aligned to it. So are the second and the next without
  * more ado for the most part, as they lie side by side, and on newer kernels all. */
 static guint8 *
-arena_map (gsize size)
+map_huge_pages (gsize size)
 {
   guint8 *data = map_memory (size);
 
@@ -90,39 +106,66 @@ arena_size (gsize capacity, gsize * size)
   return *size <= G_MAXSIZE - SEQ_HUGE_PAGE;
 }
 
-static SeqBlock *
-block_new (SeqBlockPool * pool)
+static SeqBlockArena *
+arena_new (gsize size, guint n_blocks)
 {
-  SeqBlock *block;
-  guint8 *data;
+  guint8 *data = map_huge_pages (size);
+  SeqBlockArena *arena;
 
-  if (pool->mapped == 0 || !(data = arena_map (pool->mapped)))
+  if (data == NULL)
     return NULL;
-  block = g_new0 (SeqBlock, 1);
-  block->data = data;
-  block->mapped = pool->mapped;
-  return block;
+  arena = g_new (SeqBlockArena, 1);
+  *arena = (SeqBlockArena) { n_blocks, data, size };
+  return arena;
 }
 
 static void
-block_free (SeqBlock * block)
+arena_free (SeqBlockArena * arena)
 {
-  if (block->mapped > 0)
-    munmap (block->data, block->mapped);
-  else
-    g_free (block->data);
-  g_free (block->table);
-  g_free (block);
+  munmap (arena->data, arena->mapped);
+  g_free (arena);
 }
 
-/* Gives back what lies behind the first `mapped` bytes. */
+/* Blocks are filled by several threads, each of which writes to its block for every record: two must
+ * not lie in lines of the cache that come together. */
+static SeqBlock *
+block_alloc (void)
+{
+  return g_aligned_alloc0 (1, sizeof (SeqBlock), LINES_TOGETHER);
+}
+
+/* What one block has of an arena */
+static SeqBlock *
+block_new (SeqBlockArena * arena, gsize offset, gsize size)
+{
+  SeqBlock *block = block_alloc ();
+
+  block->arena = arena;
+  block->data = arena->data + offset;
+  block->mapped = size;
+  return block;
+}
+
+/* A page is only given back as a whole: to free half of one costs more than to clear it. */
+static void
+block_free (SeqBlock * block)
+{
+  if (block->arena == NULL)
+    g_free (block->data);
+  else if (g_atomic_int_dec_and_test (&block->arena->n_blocks))
+    arena_free (block->arena);
+  g_free (block->table);
+  g_aligned_free (block);
+}
+
+/* Gives back what lies behind the first `mapped` bytes, whole pages. */
 static void
 block_unmap_behind (SeqBlock * block, gsize mapped)
 {
   if (block->mapped <= mapped)
     return;
   munmap (block->data + mapped, block->mapped - mapped);
-  block->mapped = mapped;
+  block->arena->mapped = block->mapped = mapped;
   block->capacity = mapped - SEQ_BLOCK_SLACK;
 }
 
@@ -135,9 +178,13 @@ seq_block_pool_new (gsize capacity, guint max_free)
   pool->max_spare = MAX_SPARE;
   g_mutex_init (&pool->lock);
   g_queue_init (&pool->free);
-  if (!arena_size (capacity, &pool->mapped))
-    pool->mapped = 0;
-  if (!g_size_checked_mul (&pool->max_free_bytes, pool->mapped, max_free))
+  g_queue_init (&pool->halves);
+  g_queue_init (&pool->fresh);
+  if (!arena_size (capacity, &pool->room))
+    pool->room = 0;
+  pool->n_shares = capacity <= HALF_PAGE - SEQ_BLOCK_SLACK ? 2 : 1;
+  pool->room /= pool->n_shares;
+  if (!g_size_checked_mul (&pool->max_free_bytes, pool->room, max_free))
     pool->max_free_bytes = G_MAXSIZE;
   return pool;
 }
@@ -155,6 +202,8 @@ seq_block_pool_unref (SeqBlockPool * pool)
   if (!g_atomic_int_dec_and_test (&pool->refs))
     return;
   g_queue_clear_full (&pool->free, (GDestroyNotify) block_free);
+  g_queue_clear_full (&pool->halves, (GDestroyNotify) block_free);
+  g_queue_clear_full (&pool->fresh, (GDestroyNotify) arena_free);
   while (pool->spare) {
     SpareTable *table = pool->spare;
 
@@ -168,22 +217,67 @@ seq_block_pool_unref (SeqBlockPool * pool)
 gsize
 seq_block_pool_get_room (SeqBlockPool * pool)
 {
-  return pool->mapped;
+  return pool->room;
+}
+
+static SeqBlockArena *
+make_arena (SeqBlockPool * pool)
+{
+  return pool->room > 0 ? arena_new (pool->room * pool->n_shares, pool->n_shares) : NULL;
+}
+
+/* The first block of a fresh arena, which it takes. What else is in it this thread takes next: it has
+ * cleared all of the page, and that lies in the cache of its processor. The page is touched before
+ * others can: of two threads that do so at once, both would clear one, and one of them for nothing. */
+static SeqBlock *
+share_arena (SeqBlockPool * pool, SeqBlockArena * arena)
+{
+  SeqBlock *half;
+
+  if (pool->n_shares > 1) {
+    *(volatile guint8 *) arena->data = 0;
+    half = block_new (arena, pool->room, pool->room);
+    half->toucher = g_thread_self ();
+    g_mutex_lock (&pool->lock);
+    g_queue_push_tail (&pool->halves, half);
+    g_mutex_unlock (&pool->lock);
+  }
+  return block_new (arena, 0, pool->room);
+}
+
+/* With the lock; there are as many halves at most as threads. */
+static SeqBlock *
+take_own_half (SeqBlockPool * pool)
+{
+  for (GList * i = pool->halves.head; i != NULL; i = i->next) {
+    SeqBlock *half = i->data;
+
+    if (half->toucher == g_thread_self ()) {
+      g_queue_delete_link (&pool->halves, i);
+      return half;
+    }
+  }
+  return NULL;
 }
 
 SeqBlock *
 seq_block_pool_acquire (SeqBlockPool * pool)
 {
+  SeqBlockArena *arena = NULL;
   SeqBlock *block;
 
   g_mutex_lock (&pool->lock);
   block = g_queue_pop_head (&pool->free);
   if (block)
     pool->free_bytes -= block->mapped;
+  else if (!(block = take_own_half (pool)))
+    arena = g_queue_pop_head (&pool->fresh);
   g_mutex_unlock (&pool->lock);
 
-  if (!block && !(block = block_new (pool)))
+  if (!block && !arena && !(arena = make_arena (pool)))
     return NULL;
+  if (!block)
+    block = share_arena (pool, arena);
   block->refs = 1;
   block->size = 0;
   block->capacity = block->mapped - SEQ_BLOCK_SLACK;
@@ -200,20 +294,20 @@ seq_block_ref (SeqBlock * block)
   return block;
 }
 
-/* Takes a block that nobody has any more, if there is room for it. Not one that has grown and moved
- * to where no huge page begins. */
+/* Takes a block that nobody has any more, if there is room for it, as the next to be used or as the
+ * last. Not one that has grown and moved to where no huge page begins. */
 static gboolean
-take_back (SeqBlockPool * pool, SeqBlock * block)
+take_back (SeqBlockPool * pool, SeqBlock * block, gint position)
 {
   gboolean fits;
 
-  if (block->mapped < pool->mapped || GPOINTER_TO_SIZE (block->data) % SEQ_HUGE_PAGE != 0)
+  if (block->mapped < pool->room || to_huge_page (block->arena->data) > 0)
     return FALSE;
   g_mutex_lock (&pool->lock);
-  fits = block->mapped <= pool->max_free_bytes - pool->free_bytes;
+  fits = pool->free_bytes < pool->max_free_bytes
+      && block->mapped <= pool->max_free_bytes - pool->free_bytes;
   if (fits) {
-    /* last in, first out: the block that was used last is the one still in the cache */
-    g_queue_push_head (&pool->free, block);
+    g_queue_push_nth (&pool->free, block, position);
     pool->free_bytes += block->mapped;
   }
   g_mutex_unlock (&pool->lock);
@@ -234,19 +328,6 @@ keep_table (SeqBlockPool * pool, gpointer memory, guint capacity)
   return TRUE;
 }
 
-static void
-fill_blocks (SeqBlockPool * pool, guint n)
-{
-  SeqBlock *block;
-  gboolean fits = TRUE;
-
-  for (; n > 0 && fits && (block = block_new (pool)); n--) {
-    fits = take_back (pool, block);
-    if (!fits)
-      block_free (block);
-  }
-}
-
 /* Those that can't be had now are asked for again when they are needed. */
 static void
 fill_tables (SeqBlockPool * pool, guint n)
@@ -258,14 +339,26 @@ fill_tables (SeqBlockPool * pool, guint n)
     keep_table (pool, table, FIRST_RECORDS);
 }
 
+/* With the lock, as the next one. */
+static void
+fill_arenas (SeqBlockPool * pool, guint n_blocks)
+{
+  const gsize size = pool->room * pool->n_shares;
+  SeqBlockArena *arena;
+
+  while (pool->free.length + pool->fresh.length * pool->n_shares < n_blocks
+      && pool->free_bytes + (pool->fresh.length + 1) * size <= pool->max_free_bytes
+      && (arena = make_arena (pool)))
+    g_queue_push_tail (&pool->fresh, arena);
+}
+
 void
 seq_block_pool_fill (SeqBlockPool * pool, guint n_blocks, guint n_tables)
 {
   g_mutex_lock (&pool->lock);
-  n_blocks -= MIN (n_blocks, pool->free.length);
   fill_tables (pool, n_tables);
+  fill_arenas (pool, n_blocks);
   g_mutex_unlock (&pool->lock);
-  fill_blocks (pool, n_blocks);
 }
 
 void
@@ -276,44 +369,74 @@ seq_block_unref (SeqBlock * block)
   if (!g_atomic_int_dec_and_test (&block->refs))
     return;
 
-  if (!take_back (pool, block)) {
-    block_unmap_behind (block, pool->mapped);
-    if (!take_back (pool, block))
+  /* last in, first out: the block that was used last is the one still in the cache */
+  if (!take_back (pool, block, FIRST)) {
+    block_unmap_behind (block, MAX (pool->room, SEQ_HUGE_PAGE));
+    if (!take_back (pool, block, FIRST))
       block_free (block);
   }
   seq_block_pool_unref (pool);
 }
 
+/* Half a page can't be made larger where it lies. It is used again behind those that have grown, or
+ * these would never be in a file of long records. */
+static gboolean
+move_to_own_arena (SeqBlock * block, gsize size)
+{
+  SeqBlockArena *arena = arena_new (size, 1);
+  SeqBlock *half;
+
+  if (arena == NULL)
+    return FALSE;
+  memcpy (arena->data, block->data, block->size);
+  half = block_new (block->arena, block->data - block->arena->data, block->mapped);
+  if (!take_back (block->pool, half, LAST))
+    block_free (half);
+  block->arena = arena;
+  return TRUE;
+}
+
+/* mremap moves page tables instead of bytes, but loses the alignment for huge pages; long records
+ * are rare and grow by doubling, so moving pages is worth more. */
+static gboolean
+move_pages (SeqBlock * block, gsize size)
+{
+  SeqBlockArena *arena = block->arena;
+  guint8 *data = mremap (arena->data, arena->mapped, size, MREMAP_MAYMOVE);
+
+  if (data == MAP_FAILED)
+    return FALSE;
+  madvise (data, size, MADV_HUGEPAGE);
+  arena->data = data;
+  arena->mapped = size;
+  return TRUE;
+}
+
 gboolean
 seq_block_grow (SeqBlock * block, gsize capacity)
 {
-  gsize mapped;
-  guint8 *data;
+  gsize size;
 
   if (capacity <= block->capacity)
     return TRUE;
-  if (!arena_size (capacity, &mapped))
+  if (!arena_size (capacity, &size))
     return FALSE;
-
-  /* mremap moves page tables instead of bytes, but loses the alignment for huge pages; long
-   * records are rare and grow by doubling, so moving pages is worth more */
-  data = mremap (block->data, block->mapped, mapped, MREMAP_MAYMOVE);
-  if (data == MAP_FAILED)
+  if (block->mapped < block->arena->mapped ? !move_to_own_arena (block, size)
+      : !move_pages (block, size))
     return FALSE;
-  madvise (data, mapped, MADV_HUGEPAGE);
-  block->data = data;
-  block->mapped = mapped;
-  block->capacity = mapped - SEQ_BLOCK_SLACK;
+  block->data = block->arena->data;
+  block->mapped = size;
+  block->capacity = size - SEQ_BLOCK_SLACK;
   return TRUE;
 }
 
 void
 seq_block_trim (SeqBlock * block)
 {
-  gsize mapped;
+  gsize size;
 
-  if (arena_size (block->size, &mapped))
-    block_unmap_behind (block, MAX (mapped, block->pool->mapped));
+  if (arena_size (block->size, &size))
+    block_unmap_behind (block, MAX (size, block->pool->room));
 }
 
 static void
@@ -375,7 +498,7 @@ move_to_own_memory (SeqBlock * block, gsize at, gsize table_size)
 
   if (data == NULL)             /* then it stays where it is */
     return block;
-  copy = g_new0 (SeqBlock, 1);
+  copy = block_alloc ();
   *copy = (SeqBlock) { .data = memcpy (data, block->data, block->size), .size = block->size,
     .capacity = block->size, .records = (GstSeqRecord *) (data + at),
     .n_records = block->n_records, .refs = 1, .pool = seq_block_pool_ref (block->pool)

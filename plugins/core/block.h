@@ -8,13 +8,14 @@ G_BEGIN_DECLS
 /* A block: the bytes of some thousand records and their table, in memory that is recycled.
  *
  * Fresh memory is the hidden cost of reading (the kernel zeroes every page at its first touch),
- * so blocks come from a pool: the bytes lie in an arena of huge pages where the kernel has them,
- * and go back to the pool with the last reference. Blocks and pools are reference-counted and
+ * so blocks come from a pool: the bytes lie in an arena of huge pages where the kernel has them, or
+ * in half of one, and go back to the pool with the last reference. Blocks and pools are reference-counted and
  * thread-safe; a block keeps its pool alive, so it may outlive whoever made the pool. What a block
  * holds is changed only by the one who acquired it, before it shares it. */
 
 typedef struct _SeqBlockPool SeqBlockPool;
 typedef struct _SeqBlock SeqBlock;
+typedef struct _SeqBlockArena SeqBlockArena;
 
 /* Readable and writable bytes behind the capacity, so that copying loops may work in steps of up
  * to 64 bytes and write past the end of what they copy. */
@@ -31,13 +32,15 @@ struct _SeqBlock
 
   /*< private >*/
   gint refs;
-  gsize mapped;                 /* 0: no arena, but memory of its own size */
+  SeqBlockArena *arena;         /* NULL: memory of its own size */
+  gsize mapped;                 /* bytes of the arena that are this block's */
+  GThread *toucher;             /* of a half that nobody has had: who had the other one */
   GstSeqRecord *table;          /* `records`, or NULL where they lie behind `capacity` */
   SeqBlockPool *pool;
 };
 
-/* `capacity`: bytes of a fresh block; `max_free`: blocks that are kept for reuse at most, or as many
- * bytes of such as have grown for long records. */
+/* `capacity`: bytes of a fresh block, which takes half a huge page or whole ones; `max_free`: blocks
+ * that are kept for reuse at most, or as many bytes of such as have grown for long records. */
 SeqBlockPool *seq_block_pool_new (gsize capacity, guint max_free);
 SeqBlockPool *seq_block_pool_ref (SeqBlockPool * pool);
 void seq_block_pool_unref (SeqBlockPool * pool);

@@ -20,29 +20,32 @@
 #define RANGES_PER_THREAD 2
 
 /* and as many at most in which no record begins, which hold no records */
-#define EMPTY_RANGES_PER_THREAD 2
+#define EMPTY_RANGES_PER_THREAD 4
 
 /* what a thread reads at a time of a record that is longer than ranges, in sizes of the largest: it
  * lies in huge pages that nobody else touches first, but for the two at its ends */
-#define RANGES_PER_CHUNK 2
+#define RANGES_PER_CHUNK 4
 
 /* ranges behind its own that a record has to go on through before it is taken for such a one, where
  * it isn't known whether others begin there */
-#define RANGES_UNKNOWN 4
+#define RANGES_UNKNOWN 8
 
-/* blocks kept for reuse at least, as in reader.c */
-#define MIN_FREE_BLOCKS 16
+/* blocks kept for reuse at least, for who holds some of them, as windows of a sort do */
+#define MIN_FREE_BLOCKS 32
 
-/* blocks of a range at most, which is 8 bytes a record in one of SEQ_RANGE_SIZE: each has its
+/* blocks of a range at most, which is 5 bytes a record in one of SEQ_RANGE_SIZE: each has its
  * first pages and its table, whatever is in it */
-#define MAX_BLOCKS 4
+#define MAX_BLOCKS 3
 
 /* Places of a file that show how many records its bytes make, and how many bytes of each are read */
 #define N_SAMPLES 4
 #define SAMPLE (PIECE / N_SAMPLES)
 
-/* bytes of a block left for a range that holds more than those show, and for what goes past its end */
-#define SPARE_ROOM ((gsize) 32 << 10)
+/* bytes of a block left for a range that holds more than those show */
+#define SPARE_ROOM ((gsize) 20 << 10)
+
+/* what is read behind the end of a range, where its last record is likely to end, in mean records */
+#define RECORDS_BEHIND 2
 
 /* parts of the largest range that a range has at least */
 #define MIN_RANGE 8
@@ -57,6 +60,8 @@ typedef struct
   guint8 *buffer;               /* while a thread works on it */
   guint64 begin, end;           /* of the range */
   guint64 start;                /* of its first record; `end` where none begins */
+  const guint8 *found;          /* in the buffer: what was read there when it was looked for */
+  gsize n_found;
   guint64 stop;                 /* behind its last record */
 
   GQueue blocks;
@@ -79,8 +84,9 @@ struct _SeqRangeReader
   guint64 size;                 /* of the file when it was opened */
   gsize max_range;
   gsize range_size;             /* of this file */
+  gsize behind;                 /* what is read behind the end of one */
 
-  guint8 **buffers;             /* that no thread has, of LOOK bytes: of PIECE and a page, too */
+  guint8 **buffers;             /* that no thread has, of LOOK bytes and a page */
   guint n_buffers;
 
   Range *ranges;                /* a ring */
@@ -139,6 +145,13 @@ find_record (const guint8 * data, const guint8 * limit, const guint8 * end, guin
   return NULL;
 }
 
+/* Where bytes at `at` are read to: as far behind the start of a page as in the file */
+static guint8 *
+get_room (Range * range, guint64 at)
+{
+  return range->buffer + at % SEQ_PAGE;
+}
+
 /* Where the first record of the range seems to begin; its end if none does. FALSE on error. */
 static gboolean
 find_start (Range * range)
@@ -147,7 +160,7 @@ find_start (Range * range)
   guint64 at = range->begin;
   guint8 before;
   gsize look = PIECE;
-  const guint8 *data = range->buffer, *record;
+  const guint8 *data, *record;
   gssize n, some;
 
   range->start = range->end;
@@ -159,13 +172,16 @@ find_start (Range * range)
   if (n < 0)
     return FALSE;
   for (; at < range->end && n > 0; at += some) {
-    n = seq_read_at (self->fd, range->buffer, look, at);
+    data = get_room (range, at);
+    n = seq_read_at (self->fd, get_room (range, at), look, at);
     if (n < 0)
       return FALSE;
     some = MIN ((guint64) n, range->end - at);
     record = find_record (data, data + some, data + n, before, self->config.format);
     if (record != NULL) {
       range->start = at + (record - data);
+      range->found = record;
+      range->n_found = data + n - record;
       return TRUE;
     }
     if (self->config.format == SEQ_FORMAT_FASTQ && look < LOOK) {
@@ -189,14 +205,27 @@ take_blocks (Range * range, SeqFastx * parser, SeqBlock * (*take) (SeqFastx *))
   return range->blocks.length <= MAX_BLOCKS;
 }
 
+/* How many bytes to read at `at`: no more behind the range than its last record is likely to have */
+static gsize
+get_piece (Range * range, guint64 at)
+{
+  if (at >= range->end || range->end - at >= PIECE)
+    return PIECE;
+  return MIN (range->end - at + range->reader->behind, PIECE);
+}
+
 /* Parses the piece of the file at `at`. `n`: its bytes, 0 at the end. FALSE on error. */
 static gboolean
 parse_piece (Range * range, SeqFastx * parser, guint64 at, gssize * n)
 {
-  /* as far behind the start of a page as in the file */
-  guint8 *piece = range->buffer + at % SEQ_PAGE;
+  const guint8 *piece = range->found;
 
-  *n = seq_read_at (range->reader->fd, piece, PIECE, at);
+  *n = range->n_found;
+  range->n_found = 0;
+  if (*n == 0) {
+    piece = get_room (range, at);
+    *n = seq_read_at (range->reader->fd, get_room (range, at), get_piece (range, at), at);
+  }
   return *n >= 0 && seq_fastx_push (parser, piece, *n, NULL)
       && take_blocks (range, parser, seq_fastx_pop);
 }
@@ -329,6 +358,7 @@ forget_records (Range * range)
 {
   drop_blocks (range);
   range->start = range->end;
+  range->n_found = 0;
   range->records = range->filtered = range->lines = 0;
   range->failed = range->at_end = FALSE;
 }
@@ -459,7 +489,7 @@ seq_range_reader_new (const SeqFastxConfig * config, gsize range_size, guint n_t
   self->n_threads = n_threads;
   self->n_full = RANGES_PER_THREAD * (n_threads + 1);
   self->n_ranges = self->n_full + EMPTY_RANGES_PER_THREAD * (n_threads + 1);
-  self->pool = seq_block_pool_new (MIN (config->block_size, range_size) + SEQ_FASTX_PIECE,
+  self->pool = seq_block_pool_new (MIN (config->block_size, range_size) + PIECE - SEQ_BLOCK_SLACK,
       MAX (self->n_full, MIN_FREE_BLOCKS));
   self->buffers = g_new0 (guint8 *, n_threads + 1);
   self->ranges = g_new0 (Range, self->n_ranges);
@@ -509,7 +539,7 @@ static gboolean
 make_workers (SeqRangeReader * self)
 {
   while (self->n_buffers <= self->n_threads) {
-    guint8 *buffer = seq_read_buffer_new (LOOK);
+    guint8 *buffer = seq_read_buffer_new (LOOK + SEQ_PAGE);
 
     if (!buffer)
       return FALSE;
@@ -535,15 +565,15 @@ count_records (const guint8 * data, gsize n, SeqFormat format, gsize * n_lines, 
   *n_records += format == SEQ_FORMAT_FASTQ ? lines / 4 : headers;
 }
 
-/* How many bytes of the file fill a block with what is left of them without line ends and with the
- * table of their records. A table for which there is no room takes memory of its own as long as the
- * block lives, which has to be touched for the first time: 150-base reads took 1.16 times as long
- * to sort. */
-static gsize
-fit_range (SeqRangeReader * self, int fd, guint64 size, SeqFormat format)
+/* Sets how many bytes of the file fill a block with what is left of them without line ends, with what
+ * is read behind them, and with the table of their records. A table for which there is no room takes
+ * memory of its own as long as the block lives, which has to be touched for the first time: 150-base
+ * reads took 1.16 times as long to sort. */
+static void
+fit_ranges (SeqRangeReader * self, int fd, guint64 size, SeqFormat format)
 {
-  const gsize room = seq_block_pool_get_room (self->pool), spare = SEQ_BLOCK_SLACK + SPARE_ROOM;
-  gsize n_bytes = 0, n_lines = 0, n_records = 0, taken;
+  const gsize room = seq_block_pool_get_room (self->pool);
+  gsize n_bytes = 0, n_lines = 0, n_records = 0, taken, spare;
 
   for (guint i = 0; i < N_SAMPLES; i++) {
     gssize n = seq_read_at (fd, self->buffers[0], SAMPLE, size / N_SAMPLES * i);
@@ -553,11 +583,13 @@ fit_range (SeqRangeReader * self, int fd, guint64 size, SeqFormat format)
       n_bytes += n;
     }
   }
+  self->behind = CLAMP (RECORDS_BEHIND * n_bytes / MAX (n_records, 1), SEQ_PAGE, PIECE);
+  self->range_size = self->max_range;
   taken = n_bytes - n_lines + n_records * sizeof (GstSeqRecord);
-  if (taken == 0 || room <= spare)
-    return self->max_range;
-  return CLAMP ((guint64) n_bytes * (room - spare) / taken, MAX (self->max_range / MIN_RANGE, 1),
-      self->max_range);
+  spare = SEQ_BLOCK_SLACK + SPARE_ROOM + self->behind;
+  if (taken > 0 && room > spare)
+    self->range_size = CLAMP ((guint64) n_bytes * (room - spare) / taken,
+        MAX (self->max_range / MIN_RANGE, 1), self->max_range);
 }
 
 gboolean
@@ -574,7 +606,7 @@ seq_range_reader_open (SeqRangeReader * self, int fd, guint64 first_id)
   self->fd = fd;
   self->config.format = format;
   self->size = size;
-  self->range_size = fit_range (self, fd, size, format);
+  fit_ranges (self, fd, size, format);
   self->next = self->given = 0;
   self->waited = self->ended = FALSE;
   self->misses = 0;

@@ -5,12 +5,17 @@
 
 #include "block.h"
 
-#define ARENA ((gsize) 2 << 20)
+#define PAGE ((gsize) 2 << 20)
+#define HALF (PAGE / 2)
+
+/* of a pool whose blocks take half a page, and a whole one */
+#define SMALL 1000
+#define WHOLE (PAGE - SEQ_BLOCK_SLACK)
 
 static void
 test_pool (void)
 {
-  SeqBlockPool *pool = seq_block_pool_new (1000, 1);
+  SeqBlockPool *pool = seq_block_pool_new (SMALL, 1);
   SeqBlock *a = seq_block_pool_acquire (pool), *b = seq_block_pool_acquire (pool);
   guint8 *data = a->data;
 
@@ -27,7 +32,7 @@ test_pool (void)
   seq_block_unref (a);
 }
 
-#define LARGE (32 * ARENA)
+#define LARGE (32 * PAGE)
 
 /* Bytes of this process: mapped, and those of them that have been touched. */
 static void
@@ -62,7 +67,7 @@ test_fill (void)
     blocks[i] = seq_block_pool_acquire (pool);
     g_assert_cmpuint (blocks[i]->n_records, ==, 0);
     g_assert_cmpuint (blocks[i]->capacity, >=, LARGE - SEQ_BLOCK_SLACK);
-    g_assert_cmpuint (GPOINTER_TO_SIZE (blocks[i]->data) % ARENA, ==, 0);
+    g_assert_cmpuint (GPOINTER_TO_SIZE (blocks[i]->data) % PAGE, ==, 0);
     memset (blocks[i]->data, 1, LARGE);
   }
   g_assert_true (blocks[0]->data != blocks[1]->data);
@@ -91,11 +96,11 @@ add_records (SeqBlock * block, guint n)
 }
 
 static gboolean
-table_is_in_arena (const SeqBlock * block)
+table_is_in_arena (const SeqBlock * block, gsize room)
 {
   const guint8 *table = (const guint8 *) block->records;
 
-  return table >= block->data && table < block->data + ARENA;
+  return table >= block->data && table < block->data + room;
 }
 
 /* A finished block of `size` bytes and `n` records: its table lies behind the bytes if it `fits`. */
@@ -109,7 +114,7 @@ check_finish (SeqBlockPool * pool, gsize size, guint n, gboolean fits)
   block->size = size;
   add_records (block, n);
   block = seq_block_finish (block);
-  g_assert_cmpint (table_is_in_arena (block), ==, fits);
+  g_assert_cmpint (table_is_in_arena (block, seq_block_pool_get_room (pool)), ==, fits);
   if (fits) {
     g_assert_null (block->table);
     g_assert_cmpuint ((const guint8 *) block->records - block->data, >=, block->capacity);
@@ -125,20 +130,22 @@ check_finish (SeqBlockPool * pool, gsize size, guint n, gboolean fits)
 }
 
 static void
-test_finish (void)
+test_finish (gconstpointer data)
 {
   /* one block, used again and again, with its table in all places */
-  SeqBlockPool *pool = seq_block_pool_new (1000, 1);
-  const gsize capacity = ARENA - SEQ_BLOCK_SLACK, record = sizeof (GstSeqRecord);
+  SeqBlockPool *pool = seq_block_pool_new (GPOINTER_TO_SIZE (data), 1);
+  const gsize room = GPOINTER_TO_SIZE (data) == SMALL ? HALF : PAGE;
+  const gsize capacity = room - SEQ_BLOCK_SLACK, record = sizeof (GstSeqRecord);
 
+  g_assert_cmpuint (seq_block_pool_get_room (pool), ==, room);
   check_finish (pool, 0, 0, FALSE);
   check_finish (pool, 100, 1, TRUE);
   check_finish (pool, 101, 5000, TRUE);
-  check_finish (pool, 0, 65536, TRUE);
-  check_finish (pool, 1, 65536, FALSE);
-  check_finish (pool, ARENA - 10 * record, 10, TRUE);
-  check_finish (pool, ARENA - 10 * record, 11, FALSE);
-  check_finish (pool, ARENA - 10 * record + 1, 10, FALSE);
+  check_finish (pool, 0, room / record, TRUE);
+  check_finish (pool, 1, room / record, FALSE);
+  check_finish (pool, room - 10 * record, 10, TRUE);
+  check_finish (pool, room - 10 * record, 11, FALSE);
+  check_finish (pool, room - 10 * record + 1, 10, FALSE);
   check_finish (pool, capacity, 2, TRUE);
   check_finish (pool, capacity, 3, FALSE);
   check_finish (pool, 100, 3, TRUE);
@@ -151,20 +158,20 @@ test_finish (void)
 static void
 test_grown_blocks (void)
 {
-  const gsize grown = 10 * ARENA;
-  SeqBlockPool *pool = seq_block_pool_new (1000, 1);
+  const gsize grown = 10 * PAGE;
+  SeqBlockPool *pool = seq_block_pool_new (SMALL, 1);
   SeqBlock *block = seq_block_pool_acquire (pool), *finished;
 
   g_assert_true (seq_block_grow (block, grown));
-  memset (block->data, 1, 4 * ARENA);
-  block->size = 4 * ARENA;
+  memset (block->data, 1, 4 * PAGE);
+  block->size = 4 * PAGE;
   add_records (block, 3);
   finished = seq_block_finish (block);
   g_assert_true (finished == block);
-  g_assert_cmpuint (block->mapped, ==, 5 * ARENA);
+  g_assert_cmpuint (block->mapped, ==, 5 * PAGE);
   g_assert_null (block->table);
   g_assert_cmpuint (block->records[2].id, ==, 2);
-  g_assert_cmpuint (block->data[4 * ARENA - 1], ==, 1);
+  g_assert_cmpuint (block->data[4 * PAGE - 1], ==, 1);
   seq_block_unref (block);
 
   block = seq_block_pool_acquire (pool);
@@ -191,10 +198,10 @@ reuse_grown (SeqBlockPool * pool, gsize size)
   memset (data, 1, size);
   seq_block_unref (block);
   block = seq_block_pool_acquire (pool);
-  if (GPOINTER_TO_SIZE (data) % ARENA == 0)
+  if (GPOINTER_TO_SIZE (data) % PAGE == 0)
     g_assert_true (block->data == data);
   else                          /* moved to where no huge page begins */
-    g_assert_cmpuint (block->mapped, ==, ARENA);
+    g_assert_cmpuint (block->mapped, ==, PAGE);
   g_assert_cmpuint (block->capacity, ==, block->mapped - SEQ_BLOCK_SLACK);
   memset (block->data, 2, block->mapped);
   return block;
@@ -204,26 +211,26 @@ reuse_grown (SeqBlockPool * pool, gsize size)
 static void
 test_grown_blocks_again (void)
 {
-  SeqBlockPool *pool = seq_block_pool_new (1000, 4);
-  SeqBlock *a = reuse_grown (pool, 3 * ARENA), *b;
+  SeqBlockPool *pool = seq_block_pool_new (WHOLE, 4);
+  SeqBlock *a = reuse_grown (pool, 3 * PAGE), *b;
   guint8 *data = a->data, in_core;
-  gboolean aligned = GPOINTER_TO_SIZE (data) % ARENA == 0 && a->mapped == 3 * ARENA;
+  gboolean aligned = GPOINTER_TO_SIZE (data) % PAGE == 0 && a->mapped == 3 * PAGE;
 
-  b = reuse_grown (pool, 5 * ARENA);    /* more than is kept */
-  g_assert_cmpuint (b->mapped, ==, ARENA);
+  b = reuse_grown (pool, 5 * PAGE);    /* more than is kept */
+  g_assert_cmpuint (b->mapped, ==, PAGE);
   seq_block_unref (a);
   seq_block_unref (b);          /* just fits */
   a = seq_block_pool_acquire (pool);
   b = seq_block_pool_acquire (pool);
-  g_assert_cmpuint (a->mapped, ==, ARENA);
-  g_assert_cmpuint (b->mapped, ==, aligned ? 3 * ARENA : ARENA);
+  g_assert_cmpuint (a->mapped, ==, PAGE);
+  g_assert_cmpuint (b->mapped, ==, aligned ? 3 * PAGE : PAGE);
   /* what is held has no more than it needs */
   b->size = 10;
   add_records (b, 1);
   seq_block_trim (b);
-  g_assert_cmpuint (b->mapped, ==, ARENA);
+  g_assert_cmpuint (b->mapped, ==, PAGE);
   if (aligned)
-    g_assert_cmpint (mincore (data + ARENA, 4096, &in_core), ==, -1);
+    g_assert_cmpint (mincore (data + PAGE, 4096, &in_core), ==, -1);
   seq_block_unref (a);
   seq_block_unref (b);
   seq_block_pool_unref (pool);
@@ -233,13 +240,13 @@ test_grown_blocks_again (void)
 static void
 test_spare_tables (void)
 {
-  SeqBlockPool *pool = seq_block_pool_new (1000, 0);
+  SeqBlockPool *pool = seq_block_pool_new (WHOLE, 0);
   SeqBlock *blocks[6];
   guint grown;
 
   for (guint i = 0; i < G_N_ELEMENTS (blocks); i++) {
     blocks[i] = seq_block_pool_acquire (pool);
-    blocks[i]->size = ARENA / 2;
+    blocks[i]->size = PAGE / 2;
     add_records (blocks[i], 10000);
   }
   grown = blocks[0]->records_capacity;
@@ -262,22 +269,22 @@ test_spare_tables (void)
   seq_block_pool_unref (pool);
 }
 
-/* Small blocks that are held don't hold arenas: the next block has the same one. */
+/* Small blocks that are held don't hold pages: the next block has the same one. */
 static void
 test_small_blocks (void)
 {
-  static const gsize sizes[] = { 0, 1, 63, 64, 5000, ARENA / 2 - 4096 };
-  SeqBlockPool *pool = seq_block_pool_new (1000, 1);
+  static const gsize sizes[] = { 0, 1, 63, 64, 5000, HALF / 2 - 4096 };
+  SeqBlockPool *pool = seq_block_pool_new (SMALL, 1);
   SeqBlock *block = seq_block_pool_acquire (pool), *small[G_N_ELEMENTS (sizes)];
-  const guint8 *arena = block->data;
+  const guint8 *half = block->data;
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    g_assert_true (block->data == arena);
+    g_assert_true (block->data == half);
     memset (block->data, (gint) i, sizes[i]);
     block->size = sizes[i];
     add_records (block, i + 1);
     small[i] = seq_block_finish (block);
-    g_assert_true (small[i]->data < arena || small[i]->data >= arena + ARENA);
+    g_assert_true (small[i]->data < half || small[i]->data >= half + HALF);
     block = seq_block_pool_acquire (pool);
     g_assert_cmpuint (block->n_records, ==, 0);
   }
@@ -289,11 +296,146 @@ test_small_blocks (void)
       g_assert_cmpuint (small[i]->data[k], ==, i);
     seq_block_unref (small[i]);
   }
-  /* what fills half of its arena stays there */
-  block->size = ARENA / 2;
+  /* what fills half of its memory stays there */
+  block->size = HALF / 2;
   add_records (block, 1);
   g_assert_true (seq_block_finish (block) == block);
   seq_block_unref (block);
+  seq_block_pool_unref (pool);
+}
+
+static gpointer
+acquire_func (gpointer pool)
+{
+  return seq_block_pool_acquire (pool);
+}
+
+static SeqBlock *
+acquire_elsewhere (SeqBlockPool * pool)
+{
+  return g_thread_join (g_thread_new ("other", acquire_func, pool));
+}
+
+static gboolean
+is_mapped (guint8 * data)
+{
+  guint8 in_core;
+
+  return mincore (data, 4096, &in_core) == 0;
+}
+
+/* A thread has both halves of a page before another, and nobody else has one of them. A page is given
+ * back when nobody has any of it. */
+static void
+test_halves (void)
+{
+  SeqBlockPool *pool = seq_block_pool_new (SMALL, 0);
+  SeqBlock *mine[3], *other;
+  guint8 *page;
+
+  mine[0] = seq_block_pool_acquire (pool);
+  other = acquire_elsewhere (pool);
+  for (guint i = 1; i < 3; i++)
+    mine[i] = seq_block_pool_acquire (pool);
+  page = mine[0]->data;
+  g_assert_cmpuint (GPOINTER_TO_SIZE (page) % PAGE, ==, 0);
+  g_assert_cmpuint (GPOINTER_TO_SIZE (other->data) % PAGE, ==, 0);
+  g_assert_cmpuint (GPOINTER_TO_SIZE (mine[2]->data) % PAGE, ==, 0);
+  g_assert_true (mine[1]->data == page + HALF);
+  for (guint i = 0; i < 3; i++) {
+    g_assert_cmpuint (mine[i]->capacity, ==, HALF - SEQ_BLOCK_SLACK);
+    memset (mine[i]->data, (gint) i, HALF);
+  }
+  g_assert_cmpuint (page[HALF - 1] + page[HALF], ==, 1);
+  seq_block_unref (mine[0]);
+  g_assert_true (is_mapped (page));
+  seq_block_unref (mine[1]);
+  g_assert_false (is_mapped (page));
+  seq_block_unref (mine[2]);
+  seq_block_unref (other);
+  seq_block_pool_unref (pool);
+}
+
+/* Who fills a block writes to it for each record: blocks share no lines of the cache. */
+static void
+test_no_false_sharing (void)
+{
+  SeqBlockPool *pool = seq_block_pool_new (SMALL, 2);
+  SeqBlock *blocks[3];
+
+  G_STATIC_ASSERT (sizeof (SeqBlock) <= 128);
+  for (guint i = 0; i < 3; i++)
+    blocks[i] = seq_block_pool_acquire (pool);
+  add_records (blocks[2], 1);
+  blocks[2] = seq_block_finish (blocks[2]);     /* in memory of its own */
+  for (guint i = 0; i < 3; i++) {
+    g_assert_cmpuint (GPOINTER_TO_SIZE (blocks[i]) % 128, ==, 0);
+    seq_block_unref (blocks[i]);
+  }
+  seq_block_pool_unref (pool);
+}
+
+/* Half a page that grows moves, and leaves its half to others. The one that has grown is used again
+ * first. */
+static void
+test_half_grows (void)
+{
+  SeqBlockPool *pool = seq_block_pool_new (SMALL, 4);
+  SeqBlock *a = seq_block_pool_acquire (pool), *b = seq_block_pool_acquire (pool);
+  guint8 *first = a->data, *grown;
+
+  memset (a->data, 1, HALF);
+  memset (b->data, 2, HALF);
+  a->size = a->capacity;
+  g_assert_true (seq_block_grow (a, HALF));
+  grown = a->data;
+  g_assert_true (grown < first || grown >= first + PAGE);
+  g_assert_cmpuint (a->mapped, ==, PAGE);
+  g_assert_cmpuint (a->capacity, ==, PAGE - SEQ_BLOCK_SLACK);
+  memset (a->data + a->size, 3, PAGE - a->size);
+  memset (first, 4, HALF);
+  for (gsize i = 0; i < HALF; i++) {
+    g_assert_cmpuint (b->data[i], ==, 2);
+    g_assert_cmpuint (a->data[i], ==, i < HALF - SEQ_BLOCK_SLACK ? 1 : 3);
+  }
+  seq_block_unref (a);
+  a = seq_block_pool_acquire (pool);
+  g_assert_true (a->data == grown);
+  g_assert_cmpuint (a->mapped, ==, PAGE);
+  seq_block_unref (b);
+  b = seq_block_pool_acquire (pool);
+  g_assert_true (b->data == first + HALF);
+  seq_block_unref (b);
+  b = acquire_elsewhere (pool);
+  g_assert_true (b->data == first + HALF);
+  seq_block_unref (a);
+  seq_block_unref (b);
+  seq_block_pool_unref (pool);
+}
+
+/* Halves that are mapped ahead: as many pages as they need, and the next to be acquired */
+static void
+test_fill_halves (void)
+{
+  SeqBlockPool *pool = seq_block_pool_new (SMALL, 100);
+  SeqBlock *blocks[81];
+  gsize before, filled, acquired, touched;
+
+  read_memory (&before, &touched);
+  seq_block_pool_fill (pool, 79, 0);
+  seq_block_pool_fill (pool, 80, 0);
+  read_memory (&filled, &touched);
+  g_assert_cmpuint (filled - before, >=, 40 * PAGE);
+  g_assert_cmpuint (filled - before, <, 60 * PAGE);
+  for (guint i = 0; i < 80; i++)
+    blocks[i] = seq_block_pool_acquire (pool);
+  read_memory (&acquired, &touched);
+  g_assert_cmpuint (acquired, <, filled + PAGE);
+  blocks[80] = seq_block_pool_acquire (pool);
+  read_memory (&acquired, &touched);
+  g_assert_cmpuint (acquired, >=, filled + PAGE);
+  for (guint i = 0; i < 81; i++)
+    seq_block_unref (blocks[i]);
   seq_block_pool_unref (pool);
 }
 
@@ -303,7 +445,12 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/block/pool", test_pool);
   g_test_add_func ("/block/fill", test_fill);
-  g_test_add_func ("/block/finish", test_finish);
+  g_test_add_func ("/block/fill-halves", test_fill_halves);
+  g_test_add_func ("/block/halves", test_halves);
+  g_test_add_func ("/block/half-grows", test_half_grows);
+  g_test_add_func ("/block/no-false-sharing", test_no_false_sharing);
+  g_test_add_data_func ("/block/finish/half-page", GSIZE_TO_POINTER (SMALL), test_finish);
+  g_test_add_data_func ("/block/finish/page", GSIZE_TO_POINTER (WHOLE), test_finish);
   g_test_add_func ("/block/small-blocks", test_small_blocks);
   g_test_add_func ("/block/grown-blocks", test_grown_blocks);
   g_test_add_func ("/block/grown-blocks-again", test_grown_blocks_again);

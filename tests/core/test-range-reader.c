@@ -546,8 +546,8 @@ test_window (void)
     g_assert_cmpuint (count_looked_into (WINDOW_RANGE / 10, n_threads, n_full), ==, n_full);
     g_assert_cmpuint (count_looked_into (WINDOW_RANGE * 19 / 10, n_threads, n_full + 2), >=,
         n_full + 2);
-    g_assert_cmpuint (count_looked_into (WINDOW_RANGE * 29 / 10, n_threads, 2 * n_full), <=,
-        2 * n_full);
+    g_assert_cmpuint (count_looked_into (WINDOW_RANGE * 29 / 10, n_threads, 2 * n_full), <,
+        3 * n_full);
   }
 }
 
@@ -680,7 +680,7 @@ test_block_capacity (void)
   file_init (&file, text->str, text->len);
   reader = open_file (file.fd, &config, 0, SEQ_RANGE_SIZE, 1);
   while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK) {
-    g_assert_cmpuint (block->capacity, <=, 2 << 20);
+    g_assert_cmpuint (block->capacity, <=, 1 << 20);
     n += block->n_records;
     seq_block_unref (block);
   }
@@ -720,9 +720,9 @@ test_tables_fit (gconstpointer data)
   file_init (&file, text->str, text->len);
   reader = open_file (file.fd, &config, 0, SEQ_RANGE_SIZE, 1);
   while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK) {
-    g_assert_cmpuint (block->capacity, <=, 2 << 20);
+    g_assert_cmpuint (block->capacity, <=, 1 << 20);
     g_assert_true ((guint8 *) block->records > block->data
-        && (guint8 *) block->records < block->data + (2 << 20));
+        && (guint8 *) block->records < block->data + (1 << 20));
     n_records += block->n_records;
     seq_block_unref (block);
   }
@@ -774,6 +774,7 @@ test_tiny_records (void)
 {
   SeqFastxConfig config = make_config ();
   /* six ranges of records that are not, and one of those that are, which no sample shows */
+  const gchar *record = ">record\n" RESIDUES_50 "\n";
   const gsize range = 600000, n_large = 6 * range, n_tiny = 350000;
   GString *text = g_string_new (NULL);
   SeqFastxPosition position = { 0 };
@@ -784,7 +785,7 @@ test_tiny_records (void)
   File file;
 
   while (text->len < n_large)
-    g_string_append (text, ">record\nACDEFGHIKL\n");
+    g_string_append (text, record);
   for (gsize i = 0; i < n_tiny; i++)
     g_string_append (text, ">\n");
   reader = open_text (&file, text->str, &config, range);
@@ -795,7 +796,7 @@ test_tiny_records (void)
   g_assert_cmpint (status, ==, SEQ_RANGE_GO_ON);
   g_assert_cmpuint (position.record, ==, n);
   g_assert_cmpuint (position.byte, >=, n_large);
-  g_assert_cmpuint (position.byte, ==, n * strlen (">record\nACDEFGHIKL\n"));
+  g_assert_cmpuint (position.byte, ==, n * strlen (record));
   g_assert_cmpuint (position.line, ==, 1 + 2 * n);
   seq_range_reader_free (reader);
   file_clear (&file);
