@@ -270,6 +270,20 @@ gst_seq_src_stop (GstBaseSrc * src)
   return TRUE;
 }
 
+static void
+do_nothing (GstElement * element, gpointer data)
+{
+}
+
+/* GstBin sets the pipeline to PLAYING in a thread of its own as soon as every sink has a buffer. One
+ * that is new then, when all processors parse, waits for up to 4 ms until one is free; one that has
+ * been at work before is woken at once. */
+static void
+make_async_thread (GstSeqSrc * self)
+{
+  gst_element_call_async (GST_ELEMENT (self), do_nothing, NULL, NULL);
+}
+
 static gboolean
 gst_seq_src_start (GstBaseSrc * src)
 {
@@ -278,6 +292,7 @@ gst_seq_src_start (GstBaseSrc * src)
   gchar *given_as = NULL;
   gboolean ok;
 
+  make_async_thread (self);
   self->files = list_files (self, &given_as, &error);
   if (!self->files) {
     post_file_error (self, given_as, error);
