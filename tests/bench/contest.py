@@ -8,6 +8,9 @@ import tempfile
 import time
 
 
+MAX_RUNS = 8
+
+
 class Failed(Exception):
     """A contestant that can't be run, and why."""
 
@@ -66,26 +69,31 @@ def run_once(contestant):
     return Result(wall, usage.ru_maxrss * 1024, facts)
 
 
-def contest(contestants, rounds, warm_memory, each_its_own=False):
+def contest(contestants, rounds, warm_memory, each_its_own=False, at_least=0):
     """One run of each to warm up, then `rounds` of all, every other one in the opposite order, and
     before each the program `warm_memory` with what the largest of them takes, or with `each_its_own`
-    this one: thousands of times as much as a small one takes would be a disturbance for it.
-    Returns {name: [Result of each round]}, without those that failed: `failure` says why."""
-    results, taken = {}, {}
+    this one: thousands of times as much as a small one takes would be a disturbance for it. What is
+    short is run so often in each round that this takes `at_least` so many seconds, for a millisecond
+    that the machine takes is much of it; MAX_RUNS times at most.
+    Returns {name: [Result of each run]}, without those that failed: `failure` says why."""
+    results, first = {}, {}
     for contestant in contestants:
         if contestant.failure is None:
             try:
-                taken[contestant.name] = run_once(contestant).rss
-                results[contestant.name] = [None] * rounds
+                first[contestant.name] = run_once(contestant)
+                results[contestant.name] = []
             except Failed as failed:
                 contestant.failure = str(failed)
+    most = max((result.rss for result in first.values()), default=0)
     for number in range(rounds):
         for contestant in contestants if number % 2 == 0 else reversed(contestants):
             if contestant.failure is None:
-                amount = taken[contestant.name] if each_its_own else max(taken.values())
-                subprocess.run([warm_memory, str(amount)], check=True)
+                warm_up = first[contestant.name]
+                amount = warm_up.rss if each_its_own else most
                 try:
-                    results[contestant.name][number] = run_once(contestant)
+                    for _ in range(min(max(round(at_least / warm_up.wall), 1), MAX_RUNS)):
+                        subprocess.run([warm_memory, str(amount)], check=True)
+                        results[contestant.name].append(run_once(contestant))
                 except Failed as failed:
                     contestant.failure = str(failed)
                     del results[contestant.name]

@@ -14,6 +14,7 @@ from table import Reach, Row, spread
 from works import MB, Bench
 
 ROUNDS = 5
+SECONDS_PER_ROUND = 0.5
 WORKS = {
     "source": "seqsrc location={} ! fakesink",
     "sort": "seqsrc location={} ! seqsort ! fakesink",
@@ -52,7 +53,7 @@ def measure(bench, sizes):
         files = {"plain": text, "gzip": bench.data.gzip(text)}
         contestants += [bench.pipeline((n, work, kind), line.format(path))
                         for work, line in WORKS.items() for kind, path in files.items()]
-    results = bench.contest(contestants, ROUNDS, each_its_own=True)
+    results = bench.contest(contestants, ROUNDS, each_its_own=True, at_least=SECONDS_PER_ROUND)
     measured = {n: {} for n in sizes}
     for contestant in contestants:
         n, *series = contestant.name
