@@ -7,8 +7,14 @@
 
 #define FIRST_RECORDS 8192      /* more than a block of usual records has: to grow is to map */
 #define TABLE_ALIGNMENT ((gsize) 64)
-#define HALF_PAGE (SEQ_HUGE_PAGE / 2)
 #define LINES_TOGETHER 128
+
+#define HALF_PAGE (SEQ_HUGE_PAGE / 2)
+#define MAX_SHARES 2            /* blocks of an arena */
+
+/* Halves that other threads have touched, from which on one of them is taken instead of a fresh
+ * page: so many are hardly all of threads that are still at work. */
+#define MAX_FOREIGN 16
 
 /* places among the free blocks */
 #define FIRST 0
@@ -27,20 +33,22 @@ struct _SpareTable
   guint capacity;
 };
 
+/* It has no blocks until it is used first. */
 struct _SeqBlockArena
 {
-  gint n_blocks;                /* atomic; that lie in it */
   guint8 *data;
   gsize mapped;
+  SeqBlock *blocks[MAX_SHARES];
+  guint n_blocks;
+  guint n_used;                 /* of them; with the lock of the pool */
 };
 
 struct _SeqBlockPool
 {
   gint refs;
   GMutex lock;
-  GQueue free;                  /* of SeqBlock, of a fresh block's size or grown */
-  gsize free_bytes;
-  GQueue halves;                /* of SeqBlock, of pages of which the other half is in use */
+  GQueue free;                  /* of SeqBlock, through their links; of a fresh one's size or grown */
+  gsize free_bytes;             /* of arenas of which nothing is in use */
   GQueue fresh;                 /* of SeqBlockArena: for the next blocks, untouched */
   SpareTable *spare;            /* tables for the next blocks */
   guint n_spare, max_spare;
@@ -107,21 +115,33 @@ arena_size (gsize capacity, gsize * size)
 }
 
 static SeqBlockArena *
-arena_new (gsize size, guint n_blocks)
+arena_new (gsize size)
 {
   guint8 *data = map_huge_pages (size);
   SeqBlockArena *arena;
 
   if (data == NULL)
     return NULL;
-  arena = g_new (SeqBlockArena, 1);
-  *arena = (SeqBlockArena) { n_blocks, data, size };
+  arena = g_new0 (SeqBlockArena, 1);
+  arena->data = data;
+  arena->mapped = size;
   return arena;
+}
+
+static void
+block_free (SeqBlock * block)
+{
+  if (block->arena == NULL)
+    g_free (block->data);
+  g_free (block->table);
+  g_aligned_free (block);
 }
 
 static void
 arena_free (SeqBlockArena * arena)
 {
+  for (guint i = 0; i < arena->n_blocks; i++)
+    block_free (arena->blocks[i]);
   munmap (arena->data, arena->mapped);
   g_free (arena);
 }
@@ -134,28 +154,18 @@ block_alloc (void)
   return g_aligned_alloc0 (1, sizeof (SeqBlock), LINES_TOGETHER);
 }
 
-/* What one block has of an arena */
+/* The block that has this share of the arena */
 static SeqBlock *
-block_new (SeqBlockArena * arena, gsize offset, gsize size)
+block_new (SeqBlockArena * arena, guint share, gsize size)
 {
   SeqBlock *block = block_alloc ();
 
   block->arena = arena;
-  block->data = arena->data + offset;
+  block->data = arena->data + share * size;
   block->mapped = size;
+  block->link.data = block;
+  arena->blocks[share] = block;
   return block;
-}
-
-/* A page is only given back as a whole: to free half of one costs more than to clear it. */
-static void
-block_free (SeqBlock * block)
-{
-  if (block->arena == NULL)
-    g_free (block->data);
-  else if (g_atomic_int_dec_and_test (&block->arena->n_blocks))
-    arena_free (block->arena);
-  g_free (block->table);
-  g_aligned_free (block);
 }
 
 /* Gives back what lies behind the first `mapped` bytes, whole pages. */
@@ -178,14 +188,14 @@ seq_block_pool_new (gsize capacity, guint max_free)
   pool->max_spare = MAX_SPARE;
   g_mutex_init (&pool->lock);
   g_queue_init (&pool->free);
-  g_queue_init (&pool->halves);
   g_queue_init (&pool->fresh);
   if (!arena_size (capacity, &pool->room))
     pool->room = 0;
   pool->n_shares = capacity <= HALF_PAGE - SEQ_BLOCK_SLACK ? 2 : 1;
-  pool->room /= pool->n_shares;
-  if (!g_size_checked_mul (&pool->max_free_bytes, pool->room, max_free))
+  if (!g_size_checked_mul (&pool->max_free_bytes, pool->room,
+          max_free / pool->n_shares + max_free % pool->n_shares))
     pool->max_free_bytes = G_MAXSIZE;
+  pool->room /= pool->n_shares;
   return pool;
 }
 
@@ -196,13 +206,23 @@ seq_block_pool_ref (SeqBlockPool * pool)
   return pool;
 }
 
+/* One of which no block is in use. With the lock. */
+static SeqBlockArena *
+take_out (SeqBlockPool * pool, SeqBlockArena * arena)
+{
+  for (guint i = 0; i < arena->n_blocks; i++)
+    if (arena->blocks[i]->is_free)
+      g_queue_unlink (&pool->free, &arena->blocks[i]->link);
+  return arena;
+}
+
 void
 seq_block_pool_unref (SeqBlockPool * pool)
 {
   if (!g_atomic_int_dec_and_test (&pool->refs))
     return;
-  g_queue_clear_full (&pool->free, (GDestroyNotify) block_free);
-  g_queue_clear_full (&pool->halves, (GDestroyNotify) block_free);
+  while (pool->free.head)
+    arena_free (take_out (pool, ((SeqBlock *) pool->free.head->data)->arena));
   g_queue_clear_full (&pool->fresh, (GDestroyNotify) arena_free);
   while (pool->spare) {
     SpareTable *table = pool->spare;
@@ -223,7 +243,44 @@ seq_block_pool_get_room (SeqBlockPool * pool)
 static SeqBlockArena *
 make_arena (SeqBlockPool * pool)
 {
-  return pool->room > 0 ? arena_new (pool->room * pool->n_shares, pool->n_shares) : NULL;
+  return pool->room > 0 ? arena_new (pool->room * pool->n_shares) : NULL;
+}
+
+static gboolean
+fits (SeqBlockPool * pool, SeqBlockArena * arena)
+{
+  return arena->mapped >= pool->room * pool->n_shares && to_huge_page (arena->data) == 0
+      && pool->free_bytes <= pool->max_free_bytes
+      && arena->mapped <= pool->max_free_bytes - pool->free_bytes;
+}
+
+static void
+push_free (SeqBlockPool * pool, SeqBlock * block, gint position)
+{
+  g_queue_push_nth_link (&pool->free, position, &block->link);
+  block->is_free = TRUE;
+}
+
+/* Takes a block that nobody has any more, as the next to be used or as the last. A page is only given
+ * back as a whole, for to free half of one costs more than to clear it; so half a page of which the
+ * other half is in use takes its memory as long as that, and is kept in any case. */
+static void
+take_back (SeqBlockPool * pool, SeqBlock * block, gint position)
+{
+  SeqBlockArena *arena = block->arena, *rest = NULL;
+
+  g_mutex_lock (&pool->lock);
+  arena->n_used--;
+  if (arena->n_used > 0) {
+    push_free (pool, block, position);
+  } else if (fits (pool, arena)) {
+    push_free (pool, block, position);
+    pool->free_bytes += arena->mapped;
+  } else {
+    rest = take_out (pool, arena);
+  }
+  g_mutex_unlock (&pool->lock);
+  g_clear_pointer (&rest, arena_free);
 }
 
 /* The first block of a fresh arena, which it takes. What else is in it this thread takes next: it has
@@ -232,32 +289,41 @@ make_arena (SeqBlockPool * pool)
 static SeqBlock *
 share_arena (SeqBlockPool * pool, SeqBlockArena * arena)
 {
-  SeqBlock *half;
-
+  for (; arena->n_blocks < pool->n_shares; arena->n_blocks++)
+    block_new (arena, arena->n_blocks, pool->room);
+  arena->n_used = 1;
   if (pool->n_shares > 1) {
     *(volatile guint8 *) arena->data = 0;
-    half = block_new (arena, pool->room, pool->room);
-    half->toucher = g_thread_self ();
+    arena->blocks[1]->toucher = g_thread_self ();
     g_mutex_lock (&pool->lock);
-    g_queue_push_tail (&pool->halves, half);
+    push_free (pool, arena->blocks[1], LAST);
     g_mutex_unlock (&pool->lock);
   }
-  return block_new (arena, 0, pool->room);
+  return arena->blocks[0];
 }
 
-/* With the lock; there are as many halves at most as threads. */
+/* With the lock. NULL if there is none for this thread. */
 static SeqBlock *
-take_own_half (SeqBlockPool * pool)
+pop_free (SeqBlockPool * pool)
 {
-  for (GList * i = pool->halves.head; i != NULL; i = i->next) {
-    SeqBlock *half = i->data;
+  GThread *self = g_thread_self ();
+  GList *at = pool->free.head;
+  SeqBlock *block;
 
-    if (half->toucher == g_thread_self ()) {
-      g_queue_delete_link (&pool->halves, i);
-      return half;
-    }
+  for (guint n = 0; at != NULL; at = at->next) {
+    block = at->data;
+    if (block->toucher == NULL || block->toucher == self || ++n == MAX_FOREIGN)
+      break;
   }
-  return NULL;
+  if (at == NULL)
+    return NULL;
+  g_queue_unlink (&pool->free, at);
+  if (block->arena->n_used == 0)
+    pool->free_bytes -= block->arena->mapped;
+  block->arena->n_used++;
+  block->is_free = FALSE;
+  block->toucher = NULL;
+  return block;
 }
 
 SeqBlock *
@@ -267,10 +333,8 @@ seq_block_pool_acquire (SeqBlockPool * pool)
   SeqBlock *block;
 
   g_mutex_lock (&pool->lock);
-  block = g_queue_pop_head (&pool->free);
-  if (block)
-    pool->free_bytes -= block->mapped;
-  else if (!(block = take_own_half (pool)))
+  block = pop_free (pool);
+  if (!block)
     arena = g_queue_pop_head (&pool->fresh);
   g_mutex_unlock (&pool->lock);
 
@@ -292,26 +356,6 @@ seq_block_ref (SeqBlock * block)
 {
   g_atomic_int_inc (&block->refs);
   return block;
-}
-
-/* Takes a block that nobody has any more, if there is room for it, as the next to be used or as the
- * last. Not one that has grown and moved to where no huge page begins. */
-static gboolean
-take_back (SeqBlockPool * pool, SeqBlock * block, gint position)
-{
-  gboolean fits;
-
-  if (block->mapped < pool->room || to_huge_page (block->arena->data) > 0)
-    return FALSE;
-  g_mutex_lock (&pool->lock);
-  fits = pool->free_bytes < pool->max_free_bytes
-      && block->mapped <= pool->max_free_bytes - pool->free_bytes;
-  if (fits) {
-    g_queue_push_nth (&pool->free, block, position);
-    pool->free_bytes += block->mapped;
-  }
-  g_mutex_unlock (&pool->lock);
-  return fits;
 }
 
 /* With the lock. FALSE if there are enough. */
@@ -361,6 +405,22 @@ seq_block_pool_fill (SeqBlockPool * pool, guint n_blocks, guint n_tables)
   g_mutex_unlock (&pool->lock);
 }
 
+/* Of a block that has grown so far that it can't be kept, a fresh one's size can. */
+static void
+shrink_to_fit (SeqBlockPool * pool, SeqBlock * block)
+{
+  gsize size = pool->room * pool->n_shares;
+  gboolean too_large;
+
+  if (block->mapped <= size)
+    return;
+  g_mutex_lock (&pool->lock);
+  too_large = !fits (pool, block->arena);
+  g_mutex_unlock (&pool->lock);
+  if (too_large)
+    block_unmap_behind (block, size);
+}
+
 void
 seq_block_unref (SeqBlock * block)
 {
@@ -369,11 +429,12 @@ seq_block_unref (SeqBlock * block)
   if (!g_atomic_int_dec_and_test (&block->refs))
     return;
 
-  /* last in, first out: the block that was used last is the one still in the cache */
-  if (!take_back (pool, block, FIRST)) {
-    block_unmap_behind (block, MAX (pool->room, SEQ_HUGE_PAGE));
-    if (!take_back (pool, block, FIRST))
-      block_free (block);
+  if (block->arena == NULL) {
+    block_free (block);
+  } else {
+    shrink_to_fit (pool, block);
+    /* last in, first out: the block that was used last is the one still in the cache */
+    take_back (pool, block, FIRST);
   }
   seq_block_pool_unref (pool);
 }
@@ -383,15 +444,14 @@ seq_block_unref (SeqBlock * block)
 static gboolean
 move_to_own_arena (SeqBlock * block, gsize size)
 {
-  SeqBlockArena *arena = arena_new (size, 1);
-  SeqBlock *half;
+  SeqBlockArena *arena = arena_new (size), *old = block->arena;
 
   if (arena == NULL)
     return FALSE;
   memcpy (arena->data, block->data, block->size);
-  half = block_new (block->arena, block->data - block->arena->data, block->mapped);
-  if (!take_back (block->pool, half, LAST))
-    block_free (half);
+  take_back (block->pool, block_new (old, block->data > old->data, block->mapped), LAST);
+  arena->blocks[0] = block;
+  arena->n_blocks = arena->n_used = 1;
   block->arena = arena;
   return TRUE;
 }

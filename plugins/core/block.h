@@ -9,9 +9,9 @@ G_BEGIN_DECLS
  *
  * Fresh memory is the hidden cost of reading (the kernel zeroes every page at its first touch),
  * so blocks come from a pool: the bytes lie in an arena of huge pages where the kernel has them, or
- * in half of one, and go back to the pool with the last reference. Blocks and pools are reference-counted and
- * thread-safe; a block keeps its pool alive, so it may outlive whoever made the pool. What a block
- * holds is changed only by the one who acquired it, before it shares it. */
+ * in half of one, and go back to the pool with the last reference. Blocks and pools are
+ * reference-counted and thread-safe; a block keeps its pool alive, so it may outlive whoever made
+ * the pool. What a block holds is changed only by the one who acquired it, before it shares it. */
 
 typedef struct _SeqBlockPool SeqBlockPool;
 typedef struct _SeqBlock SeqBlock;
@@ -34,13 +34,16 @@ struct _SeqBlock
   gint refs;
   SeqBlockArena *arena;         /* NULL: memory of its own size */
   gsize mapped;                 /* bytes of the arena that are this block's */
-  GThread *toucher;             /* of a half that nobody has had: who had the other one */
+  GThread *toucher;             /* of half an arena that nobody has had yet: who has touched it */
+  GList link;                   /* among the free ones */
+  gboolean is_free;
   GstSeqRecord *table;          /* `records`, or NULL where they lie behind `capacity` */
   SeqBlockPool *pool;
 };
 
 /* `capacity`: bytes of a fresh block, which takes half a huge page or whole ones; `max_free`: blocks
- * that are kept for reuse at most, or as many bytes of such as have grown for long records. */
+ * that are kept for reuse at most, or as many bytes of such as have grown for long records, but for
+ * halves of pages of which the other half is in use. */
 SeqBlockPool *seq_block_pool_new (gsize capacity, guint max_free);
 SeqBlockPool *seq_block_pool_ref (SeqBlockPool * pool);
 void seq_block_pool_unref (SeqBlockPool * pool);

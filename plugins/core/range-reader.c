@@ -33,8 +33,9 @@
 /* blocks kept for reuse at least, for who holds some of them, as windows of a sort do */
 #define MIN_FREE_BLOCKS 32
 
-/* blocks of a range at most, which is 5 bytes a record in one of SEQ_RANGE_SIZE: each has its
- * first pages and its table, whatever is in it */
+/* blocks of a range at most, and one more for each size of the largest that it has more: that is 5
+ * bytes a record in one of SEQ_RANGE_SIZE, and each has its first pages and its table, whatever is in
+ * it */
 #define MAX_BLOCKS 3
 
 /* Places of a file that show how many records its bytes make, and how many bytes of each are read */
@@ -47,8 +48,12 @@
 /* what is read behind the end of a range, where its last record is likely to end, in mean records */
 #define RECORDS_BEHIND 2
 
-/* parts of the largest range that a range has at least */
+/* parts of the largest range that a range of short records has at least */
 #define MIN_RANGE 8
+
+/* Sizes of it that a range has where no sample shows a record begin: all that lies in front of the
+ * first one of a range is looked through, and read again by who parses what it belongs to. */
+#define LONG_RANGE 4
 
 /* wrong guesses on end after which the threads are of no use: FASTQ over several lines, say */
 #define MAX_MISSES 4
@@ -84,6 +89,7 @@ struct _SeqRangeReader
   guint64 size;                 /* of the file when it was opened */
   gsize max_range;
   gsize range_size;             /* of this file */
+  guint max_blocks;             /* of a range */
   gsize behind;                 /* what is read behind the end of one */
 
   guint8 **buffers;             /* that no thread has, of LOOK bytes and a page */
@@ -202,7 +208,7 @@ take_blocks (Range * range, SeqFastx * parser, SeqBlock * (*take) (SeqFastx *))
 
   while ((block = take (parser)))
     g_queue_push_tail (&range->blocks, block);
-  return range->blocks.length <= MAX_BLOCKS;
+  return range->blocks.length <= range->reader->max_blocks;
 }
 
 /* How many bytes to read at `at`: no more behind the range than its last record is likely to have */
@@ -264,7 +270,7 @@ goes_on (Range * range, guint64 at)
     return TRUE;
   for (guint i = 1; i < self->n_ranges && is_empty (self, number + i); i++)
     end += self->range_size;
-  return end >= at && end - at >= RANGES_PER_CHUNK * self->range_size;
+  return end >= at && end - at >= RANGES_PER_CHUNK * self->max_range;
 }
 
 /* Of a record that goes on far behind the range, several threads read the lines at `at`, as long as
@@ -552,44 +558,55 @@ make_workers (SeqRangeReader * self)
   return TRUE;
 }
 
-/* Adds up what the bytes hold. */
+/* Adds up what the bytes hold: ends of lines, and starts of lines with `>`. */
 static void
-count_records (const guint8 * data, gsize n, SeqFormat format, gsize * n_lines, gsize * n_records)
+count_lines (const guint8 * data, gsize n, gsize * n_lines, gsize * n_headers)
 {
   const guint8 *at = data, *end = data + n;
-  gsize lines = 0, headers = 0;
 
-  for (; (at = memchr (at, '\n', end - at)) != NULL; lines++)
-    headers += ++at < end && *at == '>';
-  *n_lines += lines;
-  *n_records += format == SEQ_FORMAT_FASTQ ? lines / 4 : headers;
+  for (; (at = memchr (at, '\n', end - at)) != NULL; (*n_lines)++)
+    *n_headers += ++at < end && *at == '>';
 }
 
-/* Sets how many bytes of the file fill a block with what is left of them without line ends, with what
- * is read behind them, and with the table of their records. A table for which there is no room takes
+/* How many bytes of the file fill a block with what is left of them without line ends, with what is
+ * read behind them, and with the table of their records. A table for which there is no room takes
  * memory of its own as long as the block lives, which has to be touched for the first time: 150-base
- * reads took 1.16 times as long to sort. */
+ * reads took 1.16 times as long to sort. `taken`: of the block by `n_bytes` of the file. */
+static gsize
+fit_range (SeqRangeReader * self, gsize n_bytes, gsize taken)
+{
+  const gsize room = seq_block_pool_get_room (self->pool);
+  const gsize spare = SEQ_BLOCK_SLACK + SPARE_ROOM + self->behind;
+
+  if (taken == 0 || room <= spare)
+    return self->max_range;
+  return CLAMP ((guint64) n_bytes * (room - spare) / taken, MAX (self->max_range / MIN_RANGE, 1),
+      self->max_range);
+}
+
+/* Chooses the size of ranges by samples of the file. */
 static void
 fit_ranges (SeqRangeReader * self, int fd, guint64 size, SeqFormat format)
 {
-  const gsize room = seq_block_pool_get_room (self->pool);
-  gsize n_bytes = 0, n_lines = 0, n_records = 0, taken, spare;
+  gsize n_bytes = 0, n_lines = 0, n_records = 0;
 
   for (guint i = 0; i < N_SAMPLES; i++) {
     gssize n = seq_read_at (fd, self->buffers[0], SAMPLE, size / N_SAMPLES * i);
 
     if (n > 0) {
-      count_records (self->buffers[0], n, format, &n_lines, &n_records);
+      count_lines (self->buffers[0], n, &n_lines, &n_records);
       n_bytes += n;
     }
   }
+  if (format == SEQ_FORMAT_FASTQ)
+    n_records = n_lines / 4;
   self->behind = CLAMP (RECORDS_BEHIND * n_bytes / MAX (n_records, 1), SEQ_PAGE, PIECE);
-  self->range_size = self->max_range;
-  taken = n_bytes - n_lines + n_records * sizeof (GstSeqRecord);
-  spare = SEQ_BLOCK_SLACK + SPARE_ROOM + self->behind;
-  if (taken > 0 && room > spare)
-    self->range_size = CLAMP ((guint64) n_bytes * (room - spare) / taken,
-        MAX (self->max_range / MIN_RANGE, 1), self->max_range);
+  if (n_records > 0)
+    self->range_size = fit_range (self, n_bytes,
+        n_bytes - n_lines + n_records * sizeof (GstSeqRecord));
+  else
+    self->range_size = self->max_range * CLAMP (size / self->n_full / self->max_range, 1, LONG_RANGE);
+  self->max_blocks = MAX_BLOCKS + MAX (self->range_size / self->max_range, 1) - 1;
 }
 
 gboolean

@@ -21,13 +21,13 @@ G_BEGIN_DECLS
  * records are so small that their tables would take much more than the file, and no sample has
  * shown it.
  *
- * Memory: a range in hand takes its MiB, and where records are shorter than samples of the file have
- * shown, 9 MiB at most of tables and started blocks. There are 2 * (n_threads + 1) of them, and twice
- * as many more at most in which no record begins. Each thread has a buffer of 68 KiB, of 516 KiB
- * where FASTQ has long records. Of all that begin in ranges only the last record can be longer than
- * what is in hand of the file; one that goes far behind its range is read by `n_threads` threads
- * more, where it is FASTA, which take 68 KiB and touch up to 4 MiB behind it, each
- * 2 * (n_threads + 1) times, until its end is met. */
+ * Memory: a range in hand takes its MiB, up to 4 where records are long, and where they are shorter
+ * than samples of the file have shown, 9 MiB at most of tables and started blocks, or 18. There are
+ * 2 * (n_threads + 1) of them, and twice as many more at most in which no record begins. Each thread
+ * has a buffer of 68 KiB, of 516 KiB where FASTQ has long records. Of all that begin in ranges only
+ * the last record can be longer than what is in hand of the file; one that goes far behind its range
+ * is read by `n_threads` threads more, where it is FASTA, which take 68 KiB and touch up to 4 MiB
+ * behind it, each 2 * (n_threads + 1) times, until its end is met. */
 
 typedef struct _SeqRangeReader SeqRangeReader;
 
@@ -35,7 +35,8 @@ typedef struct _SeqRangeReader SeqRangeReader;
  * fill half a huge page. Ranges of a quarter took longer to sort, of a whole one longer to start:
  * there is twice as much memory to touch for the first time, and more to wait for at both ends.
  * Where records are short a range is smaller, by what some samples of the file show, so that there
- * is room for their table, too. */
+ * is room for their table, too; where no sample shows a record begin, it is up to four times as
+ * large. */
 #define SEQ_RANGE_SIZE (((gsize) 1 << 20) - SEQ_FASTX_PIECE)
 
 typedef enum

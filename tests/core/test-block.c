@@ -15,7 +15,7 @@
 static void
 test_pool (void)
 {
-  SeqBlockPool *pool = seq_block_pool_new (SMALL, 1);
+  SeqBlockPool *pool = seq_block_pool_new (WHOLE, 1);
   SeqBlock *a = seq_block_pool_acquire (pool), *b = seq_block_pool_acquire (pool);
   guint8 *data = a->data;
 
@@ -356,6 +356,51 @@ test_halves (void)
   seq_block_pool_unref (pool);
 }
 
+/* Half a page that is free while the other half is in use is the next to be used, however few the
+ * pool keeps. */
+static void
+test_half_is_kept (void)
+{
+  SeqBlockPool *pool = seq_block_pool_new (SMALL, 0);
+  SeqBlock *a = seq_block_pool_acquire (pool), *b = seq_block_pool_acquire (pool);
+  guint8 *page = a->data;
+
+  for (guint i = 0; i < 10; i++) {
+    seq_block_unref (a);
+    a = i % 2 == 0 ? acquire_elsewhere (pool) : seq_block_pool_acquire (pool);
+    g_assert_true (a->data == page);
+  }
+  seq_block_unref (b);
+  seq_block_unref (a);
+  g_assert_false (is_mapped (page));
+  seq_block_pool_unref (pool);
+}
+
+/* Threads that are gone don't leave more and more halves that nobody takes. */
+static void
+test_halves_of_others (void)
+{
+  enum { N = 16 };
+  SeqBlockPool *pool = seq_block_pool_new (SMALL, 0);
+  SeqBlock *blocks[N + 2];
+  GThread *threads[N];
+
+  /* none is joined before all are there, or the next might pass for it */
+  for (guint i = 0; i < N; i++)
+    threads[i] = g_thread_new ("other", acquire_func, pool);
+  for (guint i = 0; i < N; i++)
+    blocks[i] = g_thread_join (threads[i]);
+  for (guint i = N; i < N + 2; i++)
+    blocks[i] = seq_block_pool_acquire (pool);
+  for (guint i = 0; i < N + 2; i++) {
+    g_assert_cmpuint (GPOINTER_TO_SIZE (blocks[i]->data) % PAGE, ==, i == N ? HALF : 0);
+    memset (blocks[i]->data, 1, HALF);
+  }
+  for (guint i = 0; i < N + 2; i++)
+    seq_block_unref (blocks[i]);
+  seq_block_pool_unref (pool);
+}
+
 /* Who fills a block writes to it for each record: blocks share no lines of the cache. */
 static void
 test_no_false_sharing (void)
@@ -447,6 +492,8 @@ main (int argc, char **argv)
   g_test_add_func ("/block/fill", test_fill);
   g_test_add_func ("/block/fill-halves", test_fill_halves);
   g_test_add_func ("/block/halves", test_halves);
+  g_test_add_func ("/block/half-is-kept", test_half_is_kept);
+  g_test_add_func ("/block/halves-of-others", test_halves_of_others);
   g_test_add_func ("/block/half-grows", test_half_grows);
   g_test_add_func ("/block/no-false-sharing", test_no_false_sharing);
   g_test_add_data_func ("/block/finish/half-page", GSIZE_TO_POINTER (SMALL), test_finish);

@@ -6,107 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "range-reader.h"
-
-typedef struct
-{
-  gchar *path;
-  int fd;
-} File;
-
-static void
-file_init (File * file, const gchar * text, gsize size)
-{
-  GError *error = NULL;
-
-  file->fd = g_file_open_tmp ("range-reader-XXXXXX", &file->path, &error);
-  g_assert_no_error (error);
-  g_assert_cmpint (write (file->fd, text, size), ==, size);
-}
-
-static void
-file_clear (File * file)
-{
-  close (file->fd);
-  g_remove (file->path);
-  g_free (file->path);
-}
-
-/* "id:name|residues " of each record */
-static void
-append_block (GString * out, SeqBlock * block)
-{
-  for (guint i = 0; i < block->n_records; i++) {
-    const GstSeqRecord *r = &block->records[i];
-
-    g_string_append_printf (out, "%" G_GUINT64_FORMAT ":", r->id);
-    g_string_append_len (out, (const gchar *) block->data + r->name, r->name_len);
-    g_string_append_c (out, '|');
-    g_string_append_len (out, (const gchar *) block->data + r->seq, r->seq_len);
-    g_string_append_c (out, ' ');
-  }
-  seq_block_unref (block);
-}
-
-static SeqRangeStatus
-next_status (SeqRangeReader * reader, SeqBlock ** block, SeqFastxPosition * position)
-{
-  SeqRangeStatus status;
-
-  do
-    status = seq_range_reader_next (reader, block, position);
-  while (status == SEQ_RANGE_AGAIN);
-  return status;
-}
-
-/* In order from a position on; what went wrong goes to *message. */
-static void
-parse_in_order (GString * out, const gchar * text, gsize size, const SeqFastxConfig * config,
-    const SeqFastxPosition * from, gchar ** message)
-{
-  SeqBlockPool *pool = seq_block_pool_new (config->block_size + SEQ_FASTX_PIECE, 1);
-  SeqFastx *parser = seq_fastx_new (config, pool);
-  GError *error = NULL;
-  SeqBlock *block;
-
-  seq_fastx_begin_at (parser, from);
-  if (seq_fastx_push (parser, (const guint8 *) text + from->byte, size - from->byte, &error))
-    seq_fastx_finish (parser, &error);
-  while ((block = seq_fastx_flush (parser)))
-    append_block (out, block);
-  *message = error != NULL ? g_strdup (error->message) : NULL;
-  g_clear_error (&error);
-  seq_fastx_free (parser);
-  seq_block_pool_unref (pool);
-}
-
-static SeqFastxConfig
-make_config (void)
-{
-  return (SeqFastxConfig) { .block_size = 4096, .max_record_bytes = 1 << 20 };
-}
-
-/* Blocks that are as large as ranges want them */
-static SeqFastxConfig
-fit_blocks (const SeqFastxConfig * config, gsize range_size)
-{
-  SeqFastxConfig fitted = *config;
-
-  fitted.block_size = MAX (fitted.block_size, range_size / 2);
-  return fitted;
-}
-
-/* NULL where this is no file for ranges */
-static SeqRangeReader *
-open_file (int fd, const SeqFastxConfig * config, guint64 first_id, gsize range_size,
-    guint n_threads)
-{
-  SeqRangeReader *reader = seq_range_reader_new (config, range_size, n_threads);
-
-  if (!seq_range_reader_open (reader, fd, first_id))
-    g_clear_pointer (&reader, seq_range_reader_free);
-  return reader;
-}
+#include "range-files.h"
 
 static void
 compare (const gchar * text, gsize size, const SeqFastxConfig * config, gsize range_size,
@@ -286,28 +186,6 @@ test_large_fastq (void)
   g_string_free (long_reads, TRUE);
 }
 
-static GString *
-make_text (guint n, guint seed)
-{
-  GRand *rand = g_rand_new_with_seed (seed);
-  GString *text = g_string_new (NULL);
-
-  for (guint i = 0; i < n; i++) {
-    guint length = i % 50 == 7 ? 300000 : g_rand_int_range (rand, 0, 1500);
-
-    g_string_append_printf (text, ">record %u", i);
-    for (guint k = 0; k < length; k++) {
-      if (k % 60 == 0)
-        g_string_append_c (text, '\n');
-      g_string_append_c (text, "ACDEFGHIKLMNPQRSTVWY>"[g_rand_int_range (rand, 0,
-                  k % 60 == 0 ? 20 : 21)]);
-    }
-    g_string_append_c (text, '\n');
-  }
-  g_rand_free (rand);
-  return text;
-}
-
 /* Records over several ranges and pieces, on several threads */
 static void
 test_large (void)
@@ -473,6 +351,7 @@ test_slow_consumer (void)
 
 /* Who looks into a range reads the byte before it first. */
 static guint64 farthest;
+static guint n_looked_into;
 static GMutex farthest_lock;
 
 ssize_t
@@ -482,8 +361,10 @@ pread (int fd, void *bytes, size_t n, off_t at)
 
   *(gpointer *) (&read_at) = dlsym (RTLD_NEXT, "pread64");    /* where off_t has 64 bits */
   g_mutex_lock (&farthest_lock);
-  if (n == 1 && at > 0)
+  if (n == 1 && at > 0) {
     farthest = MAX (farthest, (guint64) at + 1);
+    n_looked_into++;
+  }
   g_mutex_unlock (&farthest_lock);
   return read_at (fd, bytes, n, at);
 }
@@ -551,13 +432,32 @@ test_window (void)
   }
 }
 
-static SeqRangeReader *
-open_text (File * file, const gchar * text, const SeqFastxConfig * config, gsize range)
+/* Where no sample shows a record begin, fewer ranges are looked through: they are larger, but not so
+ * few that threads have none. */
+static void
+test_long_ranges (void)
 {
-  SeqFastxConfig fitted = fit_blocks (config, range);
+  static const guint sizes[] = { 4, 7, 12, 40 };        /* in ranges of the usual size */
+  SeqFastxConfig config = make_config ();
 
-  file_init (file, text, strlen (text));
-  return open_file (file->fd, &fitted, 0, range, 2);
+  config.block_size = 4 << 20;
+  config.max_record_bytes = 64 << 20;
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    SeqRangeReader *reader = seq_range_reader_new (&config, SEQ_RANGE_SIZE, 1);
+    GString *text = g_string_new (">first\n");
+
+    while (text->len < sizes[i] * SEQ_RANGE_SIZE) {
+      for (guint k = 0; k < 12000; k++)
+        g_string_append_printf (text, "ACGTACGTACGTACGTACGTACGTACGTAC%c\n", 'A' + k % 26);
+      g_string_append (text, ">next\n");
+    }
+    n_looked_into = 0;
+    compare_file (reader, text->str, &config, 0);
+    g_assert_cmpuint (n_looked_into, <=, MAX (sizes[i] / 4 + 1, 7));
+    g_assert_cmpuint (n_looked_into, >=, MIN (sizes[i], 4) - 1);
+    seq_range_reader_free (reader);
+    g_string_free (text, TRUE);
+  }
 }
 
 static void
@@ -601,32 +501,6 @@ test_not_for_ranges (void)
   close (ends[1]);
 }
 
-/* What one file gives, for `reader`, which had others before; the ids go on from `first_id`. */
-static void
-compare_file (SeqRangeReader * reader, const gchar * text, const SeqFastxConfig * config,
-    guint64 first_id)
-{
-  const SeqFastxPosition start = { .line = 1, .record = first_id };
-  g_autoptr (GString) expected = g_string_new (NULL), found = g_string_new (NULL);
-  g_autofree gchar *expected_message = NULL, *message = NULL;
-  SeqFastxPosition position;
-  SeqRangeStatus status;
-  SeqBlock *block;
-  File file;
-
-  parse_in_order (expected, text, strlen (text), config, &start, &expected_message);
-  file_init (&file, text, strlen (text));
-  g_assert_true (seq_range_reader_open (reader, file.fd, first_id));
-  while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK)
-    append_block (found, block);
-  if (status == SEQ_RANGE_GO_ON)
-    parse_in_order (found, text, strlen (text), config, &position, &message);
-  seq_range_reader_close (reader);
-  g_assert_cmpstr (found->str, ==, expected->str);
-  g_assert_cmpstr (message, ==, expected_message);
-  file_clear (&file);
-}
-
 /* One reader for file after file: of both formats, left before the end, with an error, refused */
 static void
 test_next_file (void)
@@ -660,147 +534,6 @@ test_next_file (void)
   }
   seq_range_reader_close (reader);
   seq_range_reader_free (reader);
-}
-
-/* What a block of a range takes is about what is in it, whatever blocks may be: a sort counts it. */
-static void
-test_block_capacity (void)
-{
-  SeqFastxConfig config = make_config ();
-  g_autoptr (GString) text = make_text (6000, 5);
-  SeqFastxPosition position;
-  SeqRangeReader *reader;
-  SeqRangeStatus status;
-  SeqBlock *block;
-  guint n = 0;
-  File file;
-
-  config.block_size = 64 << 20;
-  g_assert_cmpuint (text->len, >, 2 * SEQ_RANGE_SIZE);
-  file_init (&file, text->str, text->len);
-  reader = open_file (file.fd, &config, 0, SEQ_RANGE_SIZE, 1);
-  while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK) {
-    g_assert_cmpuint (block->capacity, <=, 1 << 20);
-    n += block->n_records;
-    seq_block_unref (block);
-  }
-  g_assert_cmpint (status, ==, SEQ_RANGE_END);
-  g_assert_cmpuint (n, ==, 6000);
-  seq_range_reader_free (reader);
-  file_clear (&file);
-}
-
-#define RESIDUES_50 "ACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTACGTAC"
-#define RESIDUES_150 RESIDUES_50 RESIDUES_50 RESIDUES_50
-
-static const gchar *const short_records[] = {
-  "@SRR1234567.1000000 length=150\n" RESIDUES_150 "\n+\n" RESIDUES_150 "\n",
-  "@SRR1234567.1000000/1\n" RESIDUES_50 "\n+\n" RESIDUES_50 "\n",
-  ">P00001 peptide\n" RESIDUES_50 "\n",
-  ">a\nAC\n",
-};
-
-/* Blocks of short records hold their tables, for which nothing else is touched. */
-static void
-test_tables_fit (gconstpointer data)
-{
-  SeqFastxConfig config = make_config ();
-  const gchar *record = data;
-  GString *text = g_string_new (NULL);
-  SeqFastxPosition position;
-  SeqRangeReader *reader;
-  SeqRangeStatus status;
-  SeqBlock *block;
-  guint64 n = 0, n_records = 0;
-  File file;
-
-  config.block_size = 4 << 20;
-  for (; text->len < 5 * SEQ_RANGE_SIZE; n++)
-    g_string_append (text, record);
-  file_init (&file, text->str, text->len);
-  reader = open_file (file.fd, &config, 0, SEQ_RANGE_SIZE, 1);
-  while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK) {
-    g_assert_cmpuint (block->capacity, <=, 1 << 20);
-    g_assert_true ((guint8 *) block->records > block->data
-        && (guint8 *) block->records < block->data + (1 << 20));
-    n_records += block->n_records;
-    seq_block_unref (block);
-  }
-  g_assert_cmpint (status, ==, SEQ_RANGE_END);
-  g_assert_cmpuint (n_records, ==, n);
-  seq_range_reader_free (reader);
-  file_clear (&file);
-  g_string_free (text, TRUE);
-}
-
-static void
-append_tiny_records (GString * text, guint n)
-{
-  for (guint i = 0; i < n; i++)
-    g_string_append_printf (text, ">%u\nAC\n", i % 10000);
-}
-
-/* One reader for files of short records, whose ranges are smaller; of one that is long between such,
- * where no sample shows it; and of the shortest there are. */
-static void
-test_short_records (void)
-{
-  SeqFastxConfig config = make_config ();
-  g_autoptr (GString) tiny = g_string_new (NULL), mixed = g_string_new (NULL);
-  g_autoptr (GString) large = make_text (6000, 6), empty = g_string_new (NULL);
-  SeqRangeReader *reader;
-
-  config.block_size = 4 << 20;
-  config.max_record_bytes = 64 << 20;
-  append_tiny_records (tiny, 460000);
-  append_tiny_records (mixed, 400000);
-  g_string_append (mixed, ">long\n");
-  for (guint i = 0; i < 50000; i++)
-    g_string_append_printf (mixed, RESIDUES_50 "%c%c\n", 'A' + i % 26, 'A' + i / 26 % 26);
-  append_tiny_records (mixed, 750000);
-  while (empty->len <= 2 * SEQ_RANGE_SIZE)
-    g_string_append (empty, ">\n");
-  reader = seq_range_reader_new (&config, SEQ_RANGE_SIZE, 2);
-  compare_file (reader, tiny->str, &config, 3);
-  compare_file (reader, large->str, &config, 0);
-  compare_file (reader, mixed->str, &config, 1);
-  compare_file (reader, empty->str, &config, 0);
-  seq_range_reader_free (reader);
-}
-
-/* Of records of two bytes each range holds so many that their tables would be 16 times the file. */
-static void
-test_tiny_records (void)
-{
-  SeqFastxConfig config = make_config ();
-  /* six ranges of records that are not, and one of those that are, which no sample shows */
-  const gchar *record = ">record\n" RESIDUES_50 "\n";
-  const gsize range = 600000, n_large = 6 * range, n_tiny = 350000;
-  GString *text = g_string_new (NULL);
-  SeqFastxPosition position = { 0 };
-  SeqRangeReader *reader;
-  SeqRangeStatus status;
-  SeqBlock *block;
-  guint64 n = 0;
-  File file;
-
-  while (text->len < n_large)
-    g_string_append (text, record);
-  for (gsize i = 0; i < n_tiny; i++)
-    g_string_append (text, ">\n");
-  reader = open_text (&file, text->str, &config, range);
-  while ((status = next_status (reader, &block, &position)) == SEQ_RANGE_BLOCK) {
-    n += block->n_records;
-    seq_block_unref (block);
-  }
-  g_assert_cmpint (status, ==, SEQ_RANGE_GO_ON);
-  g_assert_cmpuint (position.record, ==, n);
-  g_assert_cmpuint (position.byte, >=, n_large);
-  g_assert_cmpuint (position.byte, ==, n * strlen (record));
-  g_assert_cmpuint (position.line, ==, 1 + 2 * n);
-  seq_range_reader_free (reader);
-  file_clear (&file);
-  g_string_free (text, TRUE);
 }
 
 /* What the file has grown by is read, what it has lost is not missed, and stopping early is fine. */
@@ -884,16 +617,9 @@ main (int argc, char **argv)
   g_test_add_func ("/range-reader/line-start-without-end", test_line_start_without_end);
   g_test_add_func ("/range-reader/slow-consumer", test_slow_consumer);
   g_test_add_func ("/range-reader/window", test_window);
+  g_test_add_func ("/range-reader/long-ranges", test_long_ranges);
   g_test_add_func ("/range-reader/not-for-ranges", test_not_for_ranges);
   g_test_add_func ("/range-reader/next-file", test_next_file);
-  g_test_add_func ("/range-reader/block-capacity", test_block_capacity);
-  for (guint i = 0; i < G_N_ELEMENTS (short_records); i++) {
-    g_autofree gchar *path = g_strdup_printf ("/range-reader/tables-fit/%u", i);
-
-    g_test_add_data_func (path, short_records[i], test_tables_fit);
-  }
-  g_test_add_func ("/range-reader/short-records", test_short_records);
-  g_test_add_func ("/range-reader/tiny-records", test_tiny_records);
   g_test_add_func ("/range-reader/file-changes", test_file_changes);
   g_test_add_func ("/range-reader/progress", test_progress);
   return g_test_run ();
