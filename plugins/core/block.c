@@ -16,10 +16,6 @@
  * page: so many are hardly all of threads that are still at work. */
 #define MAX_FOREIGN 16
 
-/* places among the free blocks */
-#define FIRST 0
-#define LAST -1
-
 /* tables kept for the next blocks at most, unless more parsers are known to be at work */
 #define MAX_SPARE 4
 
@@ -254,27 +250,28 @@ fits (SeqBlockPool * pool, SeqBlockArena * arena)
       && arena->mapped <= pool->max_free_bytes - pool->free_bytes;
 }
 
+/* As the next to be used: it may still be in the cache. */
 static void
-push_free (SeqBlockPool * pool, SeqBlock * block, gint position)
+push_free (SeqBlockPool * pool, SeqBlock * block)
 {
-  g_queue_push_nth_link (&pool->free, position, &block->link);
+  g_queue_push_head_link (&pool->free, &block->link);
   block->is_free = TRUE;
 }
 
-/* Takes a block that nobody has any more, as the next to be used or as the last. A page is only given
- * back as a whole, for to free half of one costs more than to clear it; so half a page of which the
- * other half is in use takes its memory as long as that, and is kept in any case. */
+/* Takes a block that nobody has any more. A page is only given back as a whole, for to free half of
+ * one costs more than to clear it; so half a page of which the other half is in use takes its memory
+ * as long as that, and is kept in any case. */
 static void
-take_back (SeqBlockPool * pool, SeqBlock * block, gint position)
+take_back (SeqBlockPool * pool, SeqBlock * block)
 {
   SeqBlockArena *arena = block->arena, *rest = NULL;
 
   g_mutex_lock (&pool->lock);
   arena->n_used--;
   if (arena->n_used > 0) {
-    push_free (pool, block, position);
+    push_free (pool, block);
   } else if (fits (pool, arena)) {
-    push_free (pool, block, position);
+    push_free (pool, block);
     pool->free_bytes += arena->mapped;
   } else {
     rest = take_out (pool, arena);
@@ -296,34 +293,57 @@ share_arena (SeqBlockPool * pool, SeqBlockArena * arena)
     *(volatile guint8 *) arena->data = 0;
     arena->blocks[1]->toucher = g_thread_self ();
     g_mutex_lock (&pool->lock);
-    push_free (pool, arena->blocks[1], LAST);
+    g_queue_push_tail_link (&pool->free, &arena->blocks[1]->link);
+    arena->blocks[1]->is_free = TRUE;
     g_mutex_unlock (&pool->lock);
   }
   return arena->blocks[0];
 }
 
-/* With the lock. NULL if there is none for this thread. */
+/* With the lock. */
 static SeqBlock *
-pop_free (SeqBlockPool * pool)
+pop_free (SeqBlockPool * pool, SeqBlock * block)
 {
-  GThread *self = g_thread_self ();
-  GList *at = pool->free.head;
-  SeqBlock *block;
-
-  for (guint n = 0; at != NULL; at = at->next) {
-    block = at->data;
-    if (block->toucher == NULL || block->toucher == self || ++n == MAX_FOREIGN)
-      break;
-  }
-  if (at == NULL)
-    return NULL;
-  g_queue_unlink (&pool->free, at);
+  g_queue_unlink (&pool->free, &block->link);
   if (block->arena->n_used == 0)
     pool->free_bytes -= block->arena->mapped;
   block->arena->n_used++;
   block->is_free = FALSE;
   block->toucher = NULL;
   return block;
+}
+
+/* The free block that was used last. Of halves of pages it is one that this thread has touched, or
+ * any has had; what has grown from such is for those that grow, as others would not fill it. With
+ * the lock. NULL if there is none. */
+static SeqBlock *
+find_free (SeqBlockPool * pool)
+{
+  GThread *self = g_thread_self ();
+  guint n_foreign = 0;
+
+  for (GList * i = pool->free.head; i != NULL; i = i->next) {
+    SeqBlock *block = i->data;
+
+    if (pool->n_shares > 1 && block->mapped > pool->room)
+      continue;
+    if (block->toucher == NULL || block->toucher == self || ++n_foreign == MAX_FOREIGN)
+      return pop_free (pool, block);
+  }
+  return NULL;
+}
+
+/* The same that has so many bytes */
+static SeqBlock *
+find_large (SeqBlockPool * pool, gsize size)
+{
+  for (GList * i = pool->free.head; i != NULL; i = i->next) {
+    SeqBlock *block = i->data;
+
+    if (block->mapped >= size)
+      return pop_free (pool, block);
+  }
+  return NULL;
 }
 
 SeqBlock *
@@ -333,7 +353,7 @@ seq_block_pool_acquire (SeqBlockPool * pool)
   SeqBlock *block;
 
   g_mutex_lock (&pool->lock);
-  block = pop_free (pool);
+  block = find_free (pool);
   if (!block)
     arena = g_queue_pop_head (&pool->fresh);
   g_mutex_unlock (&pool->lock);
@@ -405,7 +425,7 @@ seq_block_pool_fill (SeqBlockPool * pool, guint n_blocks, guint n_tables)
   g_mutex_unlock (&pool->lock);
 }
 
-/* Of a block that has grown so far that it can't be kept, a fresh one's size can. */
+/* Of a block that has grown so far that it can't be kept, what a fresh arena has can. */
 static void
 shrink_to_fit (SeqBlockPool * pool, SeqBlock * block)
 {
@@ -433,26 +453,56 @@ seq_block_unref (SeqBlock * block)
     block_free (block);
   } else {
     shrink_to_fit (pool, block);
-    /* last in, first out: the block that was used last is the one still in the cache */
-    take_back (pool, block, FIRST);
+    take_back (pool, block);
   }
   seq_block_pool_unref (pool);
 }
 
-/* Half a page can't be made larger where it lies. It is used again behind those that have grown, or
- * these would never be in a file of long records. */
+/* A block that has an arena of its own, of so many bytes at least */
+static SeqBlock *
+make_large (SeqBlockPool * pool, gsize size)
+{
+  SeqBlockArena *arena;
+  SeqBlock *block;
+
+  g_mutex_lock (&pool->lock);
+  block = find_large (pool, size);
+  g_mutex_unlock (&pool->lock);
+  if (block != NULL || (arena = arena_new (size)) == NULL)
+    return block;
+  arena->n_blocks = arena->n_used = 1;
+  return block_new (arena, 0, size);
+}
+
+static void
+swap_memory (SeqBlock * half, SeqBlock * large)
+{
+  SeqBlockArena *arena = half->arena;
+  SeqBlock had = *half;
+
+  arena->blocks[half->data > arena->data] = large;
+  large->arena->blocks[0] = half;
+  half->arena = large->arena;
+  half->data = large->data;
+  half->mapped = large->mapped;
+  large->arena = arena;
+  large->data = had.data;
+  large->mapped = had.mapped;
+}
+
+/* Half a page can't be made larger where it lies: what is in use moves, and the half is for others. */
 static gboolean
 move_to_own_arena (SeqBlock * block, gsize size)
 {
-  SeqBlockArena *arena = arena_new (size), *old = block->arena;
+  SeqBlock *large = make_large (block->pool, size);
 
-  if (arena == NULL)
+  if (large == NULL)
     return FALSE;
-  memcpy (arena->data, block->data, block->size);
-  take_back (block->pool, block_new (old, block->data > old->data, block->mapped), LAST);
-  arena->blocks[0] = block;
-  arena->n_blocks = arena->n_used = 1;
-  block->arena = arena;
+  memcpy (large->data, block->data, block->size);
+  g_mutex_lock (&block->pool->lock);    /* of the arenas */
+  swap_memory (block, large);
+  g_mutex_unlock (&block->pool->lock);
+  take_back (block->pool, large);
   return TRUE;
 }
 
@@ -485,8 +535,8 @@ seq_block_grow (SeqBlock * block, gsize capacity)
       : !move_pages (block, size))
     return FALSE;
   block->data = block->arena->data;
-  block->mapped = size;
-  block->capacity = size - SEQ_BLOCK_SLACK;
+  block->mapped = block->arena->mapped;
+  block->capacity = block->mapped - SEQ_BLOCK_SLACK;
   return TRUE;
 }
 

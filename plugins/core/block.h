@@ -64,8 +64,9 @@ void seq_block_pool_fill (SeqBlockPool * pool, guint n_blocks, guint n_tables);
 SeqBlock *seq_block_ref (SeqBlock * block);
 void seq_block_unref (SeqBlock * block);
 
-/* Gives the block room for `capacity` bytes in all; what is in use is kept. FALSE when the system
- * has no memory; the block is unchanged then. Only for a block that nobody shares. */
+/* Gives the block room for `capacity` bytes in all; its first `size` bytes are kept, and what lies
+ * behind them may be lost. FALSE when the system has no memory; the block is unchanged then. Only for
+ * a block that nobody shares. */
 gboolean seq_block_grow (SeqBlock * block, gsize capacity);
 
 /* Gives back what a block that has grown has behind the bytes in use. Only for a block that nobody

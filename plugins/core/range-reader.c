@@ -22,7 +22,7 @@
 /* and as many at most in which no record begins, which hold no records */
 #define EMPTY_RANGES_PER_THREAD 4
 
-/* what a thread reads at a time of a record that is longer than ranges, in sizes of the largest: it
+/* what a thread reads at a time of a record that is longer than ranges, in sizes of the usual: it
  * lies in huge pages that nobody else touches first, but for the two at its ends */
 #define RANGES_PER_CHUNK 4
 
@@ -33,10 +33,9 @@
 /* blocks kept for reuse at least, for who holds some of them, as windows of a sort do */
 #define MIN_FREE_BLOCKS 32
 
-/* blocks of a range at most, and one more for each size of the largest that it has more: that is 5
- * bytes a record in one of SEQ_RANGE_SIZE, and each has its first pages and its table, whatever is in
- * it */
-#define MAX_BLOCKS 3
+/* records of a range at most, for they take 32 bytes each in a table, whatever is in them: that is 5
+ * bytes a record in one of SEQ_RANGE_SIZE */
+#define MAX_RECORDS 196608
 
 /* Places of a file that show how many records its bytes make, and how many bytes of each are read */
 #define N_SAMPLES 4
@@ -70,6 +69,7 @@ typedef struct
   guint64 stop;                 /* behind its last record */
 
   GQueue blocks;
+  guint n_taken;                /* records in them */
   guint64 records, filtered, lines;
   gpointer empty;               /* atomic; 1 + number of a range that had the place of this one, and
                                  * in which no record begins */
@@ -89,7 +89,6 @@ struct _SeqRangeReader
   guint64 size;                 /* of the file when it was opened */
   gsize max_range;
   gsize range_size;             /* of this file */
-  guint max_blocks;             /* of a range */
   gsize behind;                 /* what is read behind the end of one */
 
   guint8 **buffers;             /* that no thread has, of LOOK bytes and a page */
@@ -206,9 +205,11 @@ take_blocks (Range * range, SeqFastx * parser, SeqBlock * (*take) (SeqFastx *))
 {
   SeqBlock *block;
 
-  while ((block = take (parser)))
+  while ((block = take (parser))) {
+    range->n_taken += block->n_records;
     g_queue_push_tail (&range->blocks, block);
-  return range->blocks.length <= range->reader->max_blocks;
+  }
+  return range->n_taken <= MAX_RECORDS;
 }
 
 /* How many bytes to read at `at`: no more behind the range than its last record is likely to have */
@@ -254,6 +255,14 @@ is_empty (SeqRangeReader * self, guint64 number)
   return GPOINTER_TO_SIZE (g_atomic_pointer_get (&range->empty)) == (gsize) (number + 1);
 }
 
+/* What a record has to go on for behind a range to be read by all threads: a chunk, or as many ranges
+ * as are in one at least, where they are smaller */
+static gsize
+get_chunk (SeqRangeReader * self)
+{
+  return RANGES_PER_CHUNK * MIN (self->range_size, self->max_range);
+}
+
 /* Whether the record at `at`, which has gone on behind its range, will take a chunk more at least:
  * where it takes less, the threads have the next records to parse. The ranges behind say so, if they
  * have been looked at; where they have not, they may never be, because who gives the blocks out is
@@ -270,7 +279,7 @@ goes_on (Range * range, guint64 at)
     return TRUE;
   for (guint i = 1; i < self->n_ranges && is_empty (self, number + i); i++)
     end += self->range_size;
-  return end >= at && end - at >= RANGES_PER_CHUNK * self->max_range;
+  return end >= at && end - at >= get_chunk (self);
 }
 
 /* Of a record that goes on far behind the range, several threads read the lines at `at`, as long as
@@ -364,7 +373,7 @@ forget_records (Range * range)
 {
   drop_blocks (range);
   range->start = range->end;
-  range->n_found = 0;
+  range->n_found = range->n_taken = 0;
   range->records = range->filtered = range->lines = 0;
   range->failed = range->at_end = FALSE;
 }
@@ -391,13 +400,14 @@ parse_range (Range * range)
 static guint
 count_ranges (SeqRangeReader * self)
 {
+  const gsize enough = get_chunk (self) + self->range_size;
   guint n = self->n_full, n_on_end = 0;
 
   if (self->n_waiting > 0)
     return n;
   for (guint64 i = self->given; i < self->next; i++) {
     n_on_end = is_empty (self, i) ? n_on_end + 1 : 0;
-    if (n_on_end > RANGES_PER_CHUNK + 1)
+    if (n_on_end * self->range_size > enough)
       return self->n_full;
     n += n_on_end > 0;
   }
@@ -606,7 +616,6 @@ fit_ranges (SeqRangeReader * self, int fd, guint64 size, SeqFormat format)
         n_bytes - n_lines + n_records * sizeof (GstSeqRecord));
   else
     self->range_size = self->max_range * CLAMP (size / self->n_full / self->max_range, 1, LONG_RANGE);
-  self->max_blocks = MAX_BLOCKS + MAX (self->range_size / self->max_range, 1) - 1;
 }
 
 gboolean

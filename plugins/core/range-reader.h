@@ -21,13 +21,13 @@ G_BEGIN_DECLS
  * records are so small that their tables would take much more than the file, and no sample has
  * shown it.
  *
- * Memory: a range in hand takes its MiB, up to 4 where records are long, and where they are shorter
- * than samples of the file have shown, 9 MiB at most of tables and started blocks, or 18. There are
- * 2 * (n_threads + 1) of them, and twice as many more at most in which no record begins. Each thread
- * has a buffer of 68 KiB, of 516 KiB where FASTQ has long records. Of all that begin in ranges only
- * the last record can be longer than what is in hand of the file; one that goes far behind its range
- * is read by `n_threads` threads more, where it is FASTA, which take 68 KiB and touch up to 4 MiB
- * behind it, each 2 * (n_threads + 1) times, until its end is met. */
+ * Memory: a range in hand takes 1 to 2 MiB, up to 8 where records are long, and where they are shorter
+ * than samples of the file have shown, 8 MiB at most of tables. There are 2 * (n_threads + 1) of
+ * them, and twice as many more at most in which no record begins. Each thread has a buffer of 68 KiB,
+ * of 516 KiB where FASTQ has long records. Of all that begin in ranges only the last record can be
+ * longer than what is in hand of the file; one that goes far behind its range is read by `n_threads`
+ * threads more, where it is FASTA, which take 68 KiB and touch up to 4 MiB behind it, each
+ * 2 * (n_threads + 1) times, until its end is met. */
 
 typedef struct _SeqRangeReader SeqRangeReader;
 

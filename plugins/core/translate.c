@@ -257,9 +257,22 @@ fail_no_memory (const SeqTranslator * t, guint64 size, GError ** error)
   return SEQ_TRANSLATE_FAILED;
 }
 
-/* Sees to `size` bytes behind those in use. A block that has products already doesn't grow. */
+/* Of the bytes behind those in use the first are kept, too. */
+static gboolean
+grow (SeqBlock * block, gsize written, gsize capacity)
+{
+  gboolean ok;
+
+  block->size += written;
+  ok = seq_block_grow (block, capacity);
+  block->size -= written;
+  return ok;
+}
+
+/* Sees to `size` bytes behind those in use, of which so many are written. A block that has products
+ * already doesn't grow. */
 static SeqTranslateResult
-make_room (const SeqTranslator * t, SeqBlock * block, guint64 size, GError ** error)
+make_room (const SeqTranslator * t, SeqBlock * block, gsize written, guint64 size, GError ** error)
 {
   SeqTranslateResult ret = SEQ_TRANSLATE_FAILED;
 
@@ -270,7 +283,7 @@ make_room (const SeqTranslator * t, SeqBlock * block, guint64 size, GError ** er
   else if (size > G_MAXUINT32)
     g_set_error (error, SEQ_TRANSLATE_ERROR, SEQ_TRANSLATE_ERROR_TOO_LONG, "record %"
         G_GUINT64_FORMAT ": a product takes more than 4 GiB with its name", t->parent->id);
-  else if (!seq_block_grow (block, size))
+  else if (!grow (block, written, size))
     ret = fail_no_memory (t, size, error);
   else
     ret = SEQ_TRANSLATE_DONE;
@@ -322,13 +335,13 @@ put_piece (SeqTranslator * t, SeqBlock * block, GError ** error)
     stopped = done < take;
     if (stopped || n == left)
       break;
-    ret = make_room (t, block, MIN ((guint64) n * 2, left) + 1, error);
+    ret = make_room (t, block, n, MIN ((guint64) n * 2, left) + 1, error);
     if (ret != SEQ_TRANSLATE_DONE)
       return ret;
   }
 
   if (n >= t->config.min_length && n > 0) {
-    ret = make_room (t, block, (guint64) n + t->parent->name_len + MAX_ADDED, error);
+    ret = make_room (t, block, n, (guint64) n + t->parent->name_len + MAX_ADDED, error);
     if (ret == SEQ_TRANSLATE_DONE)
       ret = add_product (t, block, n, error);
     if (ret != SEQ_TRANSLATE_DONE)

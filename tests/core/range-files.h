@@ -141,8 +141,9 @@ open_text (File * file, const gchar * text, const SeqFastxConfig * config, gsize
   return open_file (file->fd, &fitted, 0, range, 2);
 }
 
-/* What one file gives, for `reader`, which had others before; the ids go on from `first_id`. */
-static inline void
+/* What one file gives, for `reader`, which had others before; the ids go on from `first_id`. Returns
+ * how it has ended: SEQ_RANGE_END, or SEQ_RANGE_GO_ON if the rest was read in order. */
+static inline SeqRangeStatus
 compare_file (SeqRangeReader * reader, const gchar * text, const SeqFastxConfig * config,
     guint64 first_id)
 {
@@ -165,4 +166,5 @@ compare_file (SeqRangeReader * reader, const gchar * text, const SeqFastxConfig 
   g_assert_cmpstr (found->str, ==, expected->str);
   g_assert_cmpstr (message, ==, expected_message);
   file_clear (&file);
+  return status;
 }

@@ -452,7 +452,7 @@ test_long_ranges (void)
       g_string_append (text, ">next\n");
     }
     n_looked_into = 0;
-    compare_file (reader, text->str, &config, 0);
+    g_assert_cmpint (compare_file (reader, text->str, &config, 0), ==, SEQ_RANGE_END);
     g_assert_cmpuint (n_looked_into, <=, MAX (sizes[i] / 4 + 1, 7));
     g_assert_cmpuint (n_looked_into, >=, MIN (sizes[i], 4) - 1);
     seq_range_reader_free (reader);

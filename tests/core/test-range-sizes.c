@@ -103,10 +103,10 @@ test_short_records (void)
   while (empty->len <= 2 * SEQ_RANGE_SIZE)
     g_string_append (empty, ">\n");
   reader = seq_range_reader_new (&config, SEQ_RANGE_SIZE, 2);
-  compare_file (reader, tiny->str, &config, 3);
-  compare_file (reader, large->str, &config, 0);
-  compare_file (reader, mixed->str, &config, 1);
-  compare_file (reader, empty->str, &config, 0);
+  g_assert_cmpint (compare_file (reader, tiny->str, &config, 3), ==, SEQ_RANGE_END);
+  g_assert_cmpint (compare_file (reader, large->str, &config, 0), ==, SEQ_RANGE_END);
+  g_assert_cmpint (compare_file (reader, mixed->str, &config, 1), ==, SEQ_RANGE_END);
+  g_assert_cmpint (compare_file (reader, empty->str, &config, 0), ==, SEQ_RANGE_END);
   seq_range_reader_free (reader);
 }
 
@@ -145,10 +145,42 @@ test_tiny_records (void)
   g_string_free (text, TRUE);
 }
 
-/* Ranges of a file of contigs, in which no sample shows that one begins, hold several blocks. What is
- * short in it comes as a surprise. */
+static void
+append_contigs (GString * text, guint n, gsize length)
+{
+  for (guint i = 0; i < n; i++) {
+    g_string_append_printf (text, ">contig %u\n", i);
+    for (gsize k = 0; k < length; k += 50)
+      g_string_append (text, RESIDUES_50 "\n");
+  }
+}
+
+/* Ranges of a file of contigs, in which no sample shows that one begins, hold several blocks, and of
+ * some lengths many that are half empty. */
 static void
 test_contigs (void)
+{
+  static const gsize lengths[] = { 50000, 100000, 300000, 480000, 550000, 600000, 640000, 1000000 };
+  SeqFastxConfig config = make_config ();
+
+  config.max_record_bytes = 64 << 20;
+  for (guint i = 0; i < 2 * G_N_ELEMENTS (lengths); i++) {
+    const gsize length = lengths[i / 2];
+    GString *text = g_string_new (NULL);
+    SeqRangeReader *reader;
+
+    config.block_size = i % 2 == 0 ? 4 << 20 : SEQ_RANGE_SIZE / 2;
+    reader = seq_range_reader_new (&config, SEQ_RANGE_SIZE, 2);
+    append_contigs (text, 20000000 / length, length);
+    g_assert_cmpint (compare_file (reader, text->str, &config, 0), ==, SEQ_RANGE_END);
+    seq_range_reader_free (reader);
+    g_string_free (text, TRUE);
+  }
+}
+
+/* What is short among contigs, where no sample lies, comes as a surprise: too much of it for a range. */
+static void
+test_surprises (void)
 {
   SeqFastxConfig config = make_config ();
   SeqRangeReader *reader;
@@ -156,17 +188,14 @@ test_contigs (void)
   config.block_size = 4 << 20;
   config.max_record_bytes = 64 << 20;
   reader = seq_range_reader_new (&config, SEQ_RANGE_SIZE, 2);
-  for (guint surprise = 0; surprise <= 600000; surprise += 200000) {
+  for (guint n = 100000; n <= 450000; n += 350000) {
     GString *text = g_string_new (NULL);
 
-    for (guint i = 0; i < 300; i++) {
-      g_string_append_printf (text, ">contig %u\n", i);
-      for (guint k = 0; k < 1000; k++)
-        g_string_append (text, RESIDUES_50 "\n");
-      if (i == 200)
-        append_tiny_records (text, surprise);
-    }
-    compare_file (reader, text->str, &config, surprise);
+    append_contigs (text, 200, 50000);
+    append_tiny_records (text, n);
+    append_contigs (text, 100, 50000);
+    g_assert_cmpint (compare_file (reader, text->str, &config, n), ==,
+        n == 100000 ? SEQ_RANGE_END : SEQ_RANGE_GO_ON);
     g_string_free (text, TRUE);
   }
   seq_range_reader_free (reader);
@@ -185,5 +214,6 @@ main (int argc, char **argv)
   g_test_add_func ("/range-sizes/short-records", test_short_records);
   g_test_add_func ("/range-sizes/tiny-records", test_tiny_records);
   g_test_add_func ("/range-sizes/contigs", test_contigs);
+  g_test_add_func ("/range-sizes/surprises", test_surprises);
   return g_test_run ();
 }
