@@ -196,10 +196,10 @@ check_job (GstSeqBatch * self, const GstSeqBatchJob * job)
   if (job->no_memory)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("no memory for a batch of %u records, %"
             G_GUINT64_FORMAT " slots", job->n_rows, gst_seq_batch_job_slots (job)), (NULL));
-  else if (!job->table && job->names <= G_MAXUINT32)
+  else if (!job->is_written && job->names <= G_MAXUINT32)
     GST_ELEMENT_ERROR (self, RESOURCE, NO_SPACE_LEFT, ("no memory for the names of a batch of %u "
             "records, %" G_GSIZE_FORMAT " bytes", job->n_rows, job->names), (NULL));
-  else if (!job->table)
+  else if (!job->is_written)
     GST_ELEMENT_ERROR (self, STREAM, FORMAT, ("the names of a batch of %u records pass 4 GiB; set "
             "a smaller batch-size", job->n_rows), (NULL));
   else if (job->result.no_memory_row >= 0)
@@ -221,12 +221,10 @@ finish_job (GstSeqBatch * self, GstFlowReturn ret)
   if (ret == GST_FLOW_OK && !check_job (self, job))
     ret = GST_FLOW_ERROR;
   if (ret == GST_FLOW_OK) {
-    GstBuffer *buffer = gst_seq_batch_job_finish (job);
-
     GST_OBJECT_LOCK (self);
     gst_seq_batch_counts_add (&self->counts, job);
     GST_OBJECT_UNLOCK (self);
-    ret = gst_pad_push (self->srcpad, buffer);
+    ret = gst_pad_push (self->srcpad, g_steal_pointer (&job->buffer));
     ret = MIN (ret, GST_FLOW_OK);       /* a custom success is no reason to stop */
   }
   gst_seq_batch_job_free (job);

@@ -615,20 +615,6 @@ make_table (GstSeqBatchJob * job)
       (GDestroyNotify) seq_arena_release, arena);
 }
 
-void
-gst_seq_batch_job_write (GstSeqBatchJob * job)
-{
-  if (job->own_pool)
-    job->buffer = gst_seq_batch_pool_acquire (job->own_pool, job->own_size, job->n_tensors,
-        &job->map.data);
-  job->no_memory = job->own_pool && !job->buffer;
-  if (job->no_memory)
-    return;
-  aim (job);
-  seq_batch_write (&job->target, job->rows, job->n_rows, &job->result);
-  job->table = make_table (job);
-}
-
 /* what memory that stays mapped belongs to */
 typedef struct
 {
@@ -669,7 +655,7 @@ take_memory (GstSeqBatchJob * job)
 
 /* A buffer of the memory from downstream */
 static GstBuffer *
-share_memory (GstSeqBatchJob * job, GstSeqBatchMeta ** meta)
+share_memory (GstSeqBatchJob * job, GBytes * table, GstSeqBatchMeta ** meta)
 {
   GstMemory *memory = take_memory (job);
   GstBuffer *buffer = gst_buffer_new ();
@@ -677,20 +663,21 @@ share_memory (GstSeqBatchJob * job, GstSeqBatchMeta ** meta)
   for (guint i = 0; i < job->n_tensors; i++)
     gst_buffer_append_memory (buffer, gst_memory_share (memory, job->offsets[i], job->sizes[i]));
   gst_memory_unref (memory);
-  *meta = gst_buffer_add_seq_batch_meta (buffer, job->table, job->n_rows);
+  *meta = gst_buffer_add_seq_batch_meta (buffer, table, job->n_rows);
   return buffer;
 }
 
-GstBuffer *
-gst_seq_batch_job_finish (GstSeqBatchJob * job)
+/* The written batch, all of it */
+static GstBuffer *
+make_buffer (GstSeqBatchJob * job, GBytes * table)
 {
   GstBuffer *buffer = g_steal_pointer (&job->buffer);
   GstSeqBatchMeta *meta;
 
   if (buffer)
-    meta = gst_seq_batch_pool_finish (buffer, job->offsets, job->sizes, job->table, job->n_rows);
+    meta = gst_seq_batch_pool_finish (buffer, job->offsets, job->sizes, table, job->n_rows);
   else
-    buffer = share_memory (job, &meta);
+    buffer = share_memory (job, table, &meta);
   meta->layout = job->shape.packed ? GST_SEQ_LAYOUT_PACKED : GST_SEQ_LAYOUT_PADDED;
   meta->batch = job->number;
   meta->tokens = job->tokens;
@@ -707,6 +694,27 @@ gst_seq_batch_job_finish (GstSeqBatchJob * job)
 }
 
 void
+gst_seq_batch_job_write (GstSeqBatchJob * job)
+{
+  GBytes *table;
+
+  if (job->own_pool)
+    job->buffer = gst_seq_batch_pool_acquire (job->own_pool, job->own_size, job->n_tensors,
+        &job->map.data);
+  job->no_memory = job->own_pool && !job->buffer;
+  if (job->no_memory)
+    return;
+  aim (job);
+  seq_batch_write (&job->target, job->rows, job->n_rows, &job->result);
+  table = make_table (job);
+  job->is_written = table != NULL;
+  if (table) {
+    job->buffer = make_buffer (job, table);
+    g_bytes_unref (table);
+  }
+}
+
+void
 gst_seq_batch_job_free (GstSeqBatchJob * job)
 {
   for (guint i = 0; i < job->n_rows; i++)
@@ -717,6 +725,5 @@ gst_seq_batch_job_free (GstSeqBatchJob * job)
   }
   gst_clear_buffer (&job->pool_buffer);
   gst_clear_buffer (&job->buffer);
-  g_clear_pointer (&job->table, g_bytes_unref);
   seq_arena_release (job->arena);
 }

@@ -97,8 +97,9 @@ void gst_seq_batch_memory_negotiate (GstSeqBatchMemory * memory, GstPad * srcpad
     gsize max_size, guint n_batches, SeqIdleWork ** idle_work);
 void gst_seq_batch_memory_clear (GstSeqBatchMemory * memory);
 
-/* One batch on its way: prepared by the streaming thread, written by whoever takes the job, finished
- * by the streaming thread. */
+/* One batch on its way: prepared by the streaming thread, and all of it written by whoever takes the
+ * job. What another processor has written is waited for, so the streaming thread touches as little
+ * of it as it can. */
 typedef struct
 {
   SeqIdleJob job;
@@ -114,8 +115,8 @@ typedef struct
   SeqBatchTarget target;
   SeqBatchResult result;
   gboolean no_memory;           /* for the tensors: nothing is written */
-  GBytes *table;                /* of the meta; made by the worker, NULL if it can't be */
-  gsize names;                  /* bytes of the names in it */
+  gboolean is_written;          /* else there is no memory for the table of the meta, or the names */
+  gsize names;                  /* bytes of them, pass what it can point at */
 
   guint n_tensors;
   GstSeqTensorInfo tensors[GST_SEQ_BATCH_MAX_TENSORS];
@@ -125,8 +126,8 @@ typedef struct
                                  * has had before; NULL where the memory is of what downstream
                                  * proposed. Borrowed: no batch is on its way when it changes */
   gsize own_size;
-  GstBuffer *buffer;            /* of the own pool, once it is written; else NULL, and: */
-  GstBuffer *pool_buffer;
+  GstBuffer *buffer;            /* once it is written */
+  GstBuffer *pool_buffer;       /* until then, where the memory is not of the own pool: */
   gboolean held;                /* memory stays mapped for as long as the tensors are used */
   GstMemory *memory;
   GstMapInfo map;
@@ -139,11 +140,8 @@ GstSeqBatchJob *gst_seq_batch_job_new (const GstSeqBatchShape * shape,
     const SeqTokenizer * tokenizer, guint32 max_body, const SeqPlannedBatch * batch,
     GstSeqBatchMemory * memory, gboolean wait, GstFlowReturn * ret, GError ** error);
 
-/* Any thread. */
+/* Any thread; sets what the streaming thread reads next: the buffer, or why there is none. */
 void gst_seq_batch_job_write (GstSeqBatchJob * job);
-
-/* The written batch as a buffer. */
-GstBuffer *gst_seq_batch_job_finish (GstSeqBatchJob * job);
 
 /* Releases its rows' blocks, too. */
 void gst_seq_batch_job_free (GstSeqBatchJob * job);
