@@ -7,7 +7,7 @@ import sys
 
 from data import Data
 from machine import machine
-from table import HEADER, is_complete
+from table import HEADER, is_complete, spread
 from works import GROUPS, Bench
 
 
@@ -27,7 +27,7 @@ def main():
     os.makedirs(directory, exist_ok=True)
     kind = "quick" if options.quick else "full"
     path = os.path.join(directory, f"{now:%Y%m%d-%H%M%S}-{kind}.md")
-    rows = []
+    rows, round_trips = [], []
     with open(path, "w", encoding="utf-8") as kept:
         def put(text):
             print(text, flush=True)
@@ -36,9 +36,14 @@ def main():
         put(f"{now:%Y-%m-%d}, {machine()}; {kind}\n\n{HEADER}")
         for group in GROUPS:
             if options.only in group.__name__:
+                bench.round_trips.clear()
                 for row in group(bench):
                     rows.append(row)
                     put(row)
+                if bench.round_trips:
+                    round_trips.append(f"{group.__name__} {spread(bench.round_trips)}")
+        if round_trips:
+            put("\nFrom one processor to another and back, ns: " + ", ".join(round_trips))
     print(f"Kept in {os.path.relpath(path)}", file=sys.stderr)
 
     below = sum(row.is_below() for row in rows)

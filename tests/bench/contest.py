@@ -69,12 +69,12 @@ def run_once(contestant):
     return Result(wall, usage.ru_maxrss * 1024, facts)
 
 
-def contest(contestants, rounds, warm_memory, each_its_own=False, at_least=0):
+def contest(contestants, rounds, warm_memory, each_its_own=False, at_least=0, watch=None):
     """One run of each to warm up, then `rounds` of all, every other one in the opposite order, and
     before each the program `warm_memory` with what the largest of them takes, or with `each_its_own`
     this one: thousands of times as much as a small one takes would be a disturbance for it. What is
     short is run so often in each round that this takes `at_least` so many seconds, for a millisecond
-    that the machine takes is much of it; MAX_RUNS times at most.
+    that the machine takes is much of it; MAX_RUNS times at most. `watch` is called before each run.
     Returns {name: [Result of each run]}, without those that failed: `failure` says why."""
     results, first = {}, {}
     for contestant in contestants:
@@ -93,6 +93,8 @@ def contest(contestants, rounds, warm_memory, each_its_own=False, at_least=0):
                 try:
                     for _ in range(min(max(round(at_least / warm_up.wall), 1), MAX_RUNS)):
                         subprocess.run([warm_memory, str(amount)], check=True)
+                        if watch:
+                            watch()
                         results[contestant.name].append(run_once(contestant))
                 except Failed as failed:
                     contestant.failure = str(failed)

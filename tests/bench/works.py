@@ -23,6 +23,7 @@ class Bench:
         self.data = data
         self.quick = quick
         self.rounds = 5 if quick else 6
+        self.round_trips = []       # ns, one before each run
 
     def size(self, quick, full):
         return quick if self.quick else full
@@ -35,7 +36,12 @@ class Bench:
         return os.path.join(self.build, "tests/bench", name)
 
     def contest(self, contestants, rounds=None, **options):
-        return contest(contestants, rounds or self.rounds, self.program("warm-memory"), **options)
+        return contest(contestants, rounds or self.rounds, self.program("warm-memory"),
+                       watch=self.note_round_trip, **options)
+
+    def note_round_trip(self):
+        done = subprocess.run([self.program("round-trip")], check=True, stdout=subprocess.PIPE)
+        self.round_trips.append(int(done.stdout))
 
     def peer(self, name):
         return os.path.join(self.root, "build/bench-peers", name)
