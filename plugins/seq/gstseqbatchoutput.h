@@ -115,8 +115,8 @@ typedef struct
   SeqBatchTarget target;
   SeqBatchResult result;
   gboolean no_memory;           /* for the tensors: nothing is written */
-  gboolean is_written;          /* else there is no memory for the table of the meta, or the names */
-  gsize names;                  /* bytes of them, pass what it can point at */
+  gboolean is_written;          /* FALSE also where the table of the meta could not be made */
+  gsize names;                  /* bytes of the names in it */
 
   guint n_tensors;
   GstSeqTensorInfo tensors[GST_SEQ_BATCH_MAX_TENSORS];
